@@ -1,0 +1,77 @@
+// swift-tools-version: 6.2
+// Martlet's modules. One folder per target; the folder is the target is the module. Arrows point down only:
+// ARCHITECTURE.md has the picture, and `--explicit-target-dependency-import-check error` keeps it true.
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "martlet",
+    products: [
+        .executable(name: "martlet", targets: ["martlet"]),
+        .executable(name: "martlet-guest", targets: ["martlet-guest"]),
+    ],
+    targets: [
+        // C: one shim of our own, and Debian's libraries.
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
+        // Floor.
+        module("Linux", ["CLinux"]),
+        module("Records", ["CSQLite"]),
+        module("Arguments", []),
+
+        // Carriers.
+        module("Wire", []),
+        module("HTTP", ["Linux"]),
+        module("TLS", ["Linux", "COpenSSL"]),
+        module("RPC", ["Linux", "HTTP", "Wire"]),
+
+        // Results: a schema, the tool made from it, and a model that plays a script.
+        module("JSONSchema", ["Wire"]),
+        module("MCP", ["Linux", "HTTP", "Wire", "JSONSchema"]),
+        module("ScriptedModel", ["Linux", "HTTP", "Wire"]),
+
+        // The guest.
+        module("GuestAgent", ["CLinux", "Linux", "HTTP", "RPC", "Wire"]),
+        .executableTarget(
+            name: "martlet-guest",
+            dependencies: ["CLinux", "GuestAgent"],
+            swiftSettings: settings + [.unsafeFlags(["-static-executable"])],
+            linkerSettings: [.unsafeFlags(["-static-executable"])]
+        ),
+
+        // The spine.
+        module("GuestLink", ["Linux", "HTTP", "RPC", "Wire"]),
+        module("Machines", ["Linux", "Wire"]),
+        module("QEMUMachines", ["CLinux", "Linux", "Machines", "Wire"]),
+        module("Sandboxes", ["Linux", "HTTP", "Machines", "GuestLink", "Records", "Wire"]),
+        module("Templates", ["Linux", "Machines", "Sandboxes", "GuestLink", "Wire"]),
+        module("Gateway", ["Linux", "HTTP", "TLS", "Wire", "MCP"]),
+        module("Runs", ["Linux", "HTTP", "Wire", "RPC", "JSONSchema", "MCP", "GuestLink", "Sandboxes", "Gateway", "Records"]),
+        module("API", ["Linux", "HTTP", "RPC", "Wire", "Sandboxes", "Templates", "Runs"]),
+        module(
+            "Commands",
+            [
+                "Arguments", "Linux", "HTTP", "RPC", "Wire", "JSONSchema", "MCP", "ScriptedModel", "Machines",
+                "QEMUMachines", "Sandboxes", "Templates", "Gateway", "Runs", "API", "Records",
+            ]
+        ),
+        .executableTarget(name: "martlet", dependencies: ["Commands"], swiftSettings: settings),
+    ]
+)
