@@ -63,7 +63,10 @@ let package = Package(
         module("Sandboxes", ["Linux", "HTTP", "Machines", "GuestLink", "Records", "Wire"]),
         module("Templates", ["Linux", "Machines", "Sandboxes", "GuestLink", "Wire"]),
         module("Gateway", ["Linux", "HTTP", "TLS", "Wire", "MCP"]),
-        module("Runs", ["Linux", "HTTP", "Wire", "RPC", "JSONSchema", "MCP", "GuestLink", "Sandboxes", "Gateway", "Records"]),
+        module(
+            "Runs",
+            ["Linux", "HTTP", "Wire", "RPC", "JSONSchema", "MCP", "GuestLink", "Sandboxes", "Gateway", "Records"]
+        ),
         module("API", ["Linux", "HTTP", "RPC", "Wire", "Sandboxes", "Templates", "Runs"]),
         module(
             "Commands",

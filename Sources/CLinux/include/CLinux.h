@@ -1,1 +1,96 @@
+// What Swift's Glibc module lacks, wrapped so that it can be called: variadic calls, calls behind _GNU_SOURCE, and the one
+// thing that must never run Swift code, the child half of a spawn. No feature macro is defined here, only in the .c files:
+// clang modules that disagree about them do not build.
 #pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
+
+// Event loop.
+
+/// Remembers that the calling thread runs `loop` (NULL: none).
+void clinux_set_current_loop(const void *loop);
+const void *clinux_current_loop(void);
+
+// Descriptors. Each returns -1 and sets errno on failure; every descriptor is close-on-exec.
+
+int clinux_pipe(int ends[2]);
+int clinux_pipe_capacity(int fd, int bytes);
+int clinux_accept(int listener);
+int clinux_set_nonblocking(int fd);
+int clinux_open_pty(int *subsidiary);
+int clinux_set_window_size(int fd, uint16_t columns, uint16_t rows);
+int clinux_unlinked_file(const char *directory);
+int clinux_open_pidfd(pid_t pid);
+int clinux_signal_pidfd(int pidfd, int signal);
+int clinux_lock_file(int fd);
+
+/// Renames only where nothing stands at the new name yet.
+int clinux_rename_noreplace(const char *from, const char *to);
+
+/// Copies `length` bytes at `address` of another process. Returns the bytes moved or -1.
+ssize_t clinux_write_memory(pid_t pid, const void *local, size_t length, uint64_t address);
+
+// Children.
+
+struct clinux_spawn {
+    const char *path;
+    char *const *arguments;
+    char *const *environment;
+    const char *directory;     // NULL: inherited
+    int input, output, error;  // become 0, 1, 2
+    int cgroup;                // an open cgroup.procs, or -1
+    int new_session;           // setsid
+    int controlling_terminal;  // make descriptor 0 the controlling terminal
+    int set_ids;               // switch to uid, gid and groups
+    uid_t uid;
+    gid_t gid;
+    const gid_t *groups;
+    size_t group_count;
+    int64_t open_files;  // RLIMIT_NOFILE to set (soft and hard), or -1
+};
+
+enum clinux_stage {
+    CLINUX_STAGE_CLONE,
+    CLINUX_STAGE_SESSION,
+    CLINUX_STAGE_CGROUP,
+    CLINUX_STAGE_DESCRIPTORS,
+    CLINUX_STAGE_TERMINAL,
+    CLINUX_STAGE_USER,
+    CLINUX_STAGE_DIRECTORY,
+    CLINUX_STAGE_EXECUTE,
+};
+
+/// Starts a program. Returns 0, or the errno of the step named by `*stage`.
+int clinux_start(const struct clinux_spawn *spawn, pid_t *pid, int *pidfd, int *stage);
+
+struct clinux_exit {
+    pid_t pid;     // 0: nothing has ended
+    int code;      // CLD_EXITED, CLD_KILLED or CLD_DUMPED
+    int status;    // exit status or signal
+};
+
+/// Collects one child by pidfd, without waiting.
+int clinux_wait_pidfd(int pidfd, struct clinux_exit *exit);
+/// Collects any ended child of this process, without waiting. Only PID 1 may call it.
+int clinux_wait_any(struct clinux_exit *exit);
+
+// PID 1 of a guest.
+
+int clinux_load_module(const char *path);
+int clinux_set_hostname(const char *name);
+int clinux_set_clock(int64_t seconds, int64_t nanoseconds);
+/// Adds entropy to the kernel's pool, counts it, and makes the generator use it at once.
+int clinux_add_entropy(const void *bytes, size_t length);
+int clinux_interface_up(const char *name, uint32_t address, uint32_t netmask);
+int clinux_power_off(void);
+/// Linked in so that /proc and /dev are there before the Swift runtime looks at them; see boot.c.
+void clinux_boot_is_linked(void);

@@ -1,0 +1,62 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <termios.h>
+#include <unistd.h>
+
+static _Thread_local const void *current_loop;
+
+void clinux_set_current_loop(const void *loop) { current_loop = loop; }
+const void *clinux_current_loop(void) { return current_loop; }
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+int clinux_pipe_capacity(int fd, int bytes) { return fcntl(fd, F_SETPIPE_SZ, bytes); }
+int clinux_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+
+int clinux_set_nonblocking(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+int clinux_open_pty(int *subsidiary) {
+    int primary = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (primary < 0) return -1;
+    // TIOCGPTPEER needs no path, so it works where /dev/pts is another mount.
+    if (grantpt(primary) == 0 && unlockpt(primary) == 0) {
+        *subsidiary = ioctl(primary, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (*subsidiary >= 0) return primary;
+    }
+    int reason = errno;
+    close(primary);
+    errno = reason;
+    return -1;
+}
+
+int clinux_set_window_size(int fd, uint16_t columns, uint16_t rows) {
+    struct winsize size = {.ws_row = rows, .ws_col = columns};
+    return ioctl(fd, TIOCSWINSZ, &size);
+}
+
+int clinux_unlinked_file(const char *directory) { return open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }
+int clinux_open_pidfd(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+int clinux_signal_pidfd(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0); }
+int clinux_lock_file(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
+
+int clinux_rename_noreplace(const char *from, const char *to) {
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
+ssize_t clinux_write_memory(pid_t pid, const void *local, size_t length, uint64_t address) {
+    struct iovec from = {.iov_base = (void *)local, .iov_len = length};
+    struct iovec to = {.iov_base = (void *)(uintptr_t)address, .iov_len = length};
+    return process_vm_writev(pid, &from, 1, &to, 1, 0);
+}

@@ -1,0 +1,28 @@
+/// A request or response that can not be served as it is.
+package struct HTTPError: Error, Sendable, CustomStringConvertible {
+    /// The status that a server answers with.
+    package let status: Int
+    package let message: String
+
+    package init(_ status: Int, _ message: String) {
+        self.status = status
+        self.message = message
+    }
+
+    package var description: String { message }
+
+    static func badRequest(_ message: String) -> HTTPError { HTTPError(400, message) }
+}
+
+/// How much a peer may send before it is refused.
+package struct HTTPLimits: Sendable {
+    /// Bytes of a head, and of a chunked body's trailer.
+    package var head = 64 * 1024
+    package var fields = 200
+    /// From the first byte of a head to its last, so that a slow head can not hold a connection.
+    package var headTime = Duration.seconds(10)
+    /// Between two requests on one connection.
+    package var idleTime = Duration.seconds(120)
+
+    package init() {}
+}

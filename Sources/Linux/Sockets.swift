@@ -1,0 +1,111 @@
+import CLinux
+import Glibc
+
+/// A listening socket.
+package final class Listener: Sendable {
+    private let descriptor: Descriptor
+    private let readiness = Readiness()
+    private let token: UInt64
+    private let loop: EventLoop
+    /// Where it listens; with the port that the kernel chose, if it was asked to.
+    package let address: SocketAddress
+
+    /// Binds and listens. A unix socket's path must not exist; its mode becomes 0600.
+    package init(_ requested: SocketAddress, backlog: Int32 = 512, on loop: EventLoop = .shared) throws(LinuxError) {
+        let descriptor = try requested.withRaw { (family, raw, size) throws(LinuxError) in
+            let descriptor = try Descriptor.socket(family)
+            var one: Int32 = 1
+            setsockopt(descriptor.raw, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+            try check("listen on \(requested)") { bind(descriptor.raw, raw, size) }
+            if case .unix(let path) = requested { try check("protect '\(path)'") { chmod(path, 0o600) } }
+            try check("listen on \(requested)") { listen(descriptor.raw, backlog) }
+            return descriptor
+        }
+        self.descriptor = descriptor
+        self.loop = loop
+        address = try descriptor.boundAddress(requested)
+        token = try loop.add(readiness, for: descriptor, EPOLLIN.rawValue)
+    }
+
+    /// Waits for the next connection.
+    package func accept() async throws -> Channel {
+        while true {
+            readiness.clear()
+            let accepted = clinux_accept(descriptor.raw)
+            if accepted >= 0 {
+                let connection = Descriptor(owning: accepted)
+                if case .tcp = address { connection.sendWithoutDelay() }
+                return try Channel(connection, on: loop)
+            }
+            switch errno {
+            case EAGAIN: try await readiness.wait()
+            // The peer gave up before it was accepted, or a signal came: the next one may be fine.
+            case ECONNABORTED, EINTR, EPROTO: continue
+            // Out of descriptors or memory: others must end first, so do not spin.
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM: try await Task.sleep(for: .milliseconds(20))
+            case let number: throw LinuxError(errno: number, "accept a connection on \(address)")
+            }
+        }
+    }
+
+    package func close() {
+        loop.remove(token, from: descriptor)
+        descriptor.close()
+        readiness.close()
+        if case .unix(let path) = address { unlink(path) }
+    }
+
+    deinit {
+        loop.remove(token, from: descriptor)
+    }
+}
+
+extension Channel {
+    /// Connects a stream socket.
+    package static func connect(to address: SocketAddress, on loop: EventLoop = .shared) async throws -> Channel {
+        let (descriptor, isPending) = try address.withRaw { (family, raw, size) throws(LinuxError) in
+            let descriptor = try Descriptor.socket(family)
+            if case .tcp = address { descriptor.sendWithoutDelay() }
+            if Glibc.connect(descriptor.raw, raw, size) == 0 { return (descriptor, false) }
+            if errno == EINPROGRESS { return (descriptor, true) }
+            throw LinuxError("connect to \(address)")
+        }
+        let channel = try Channel(descriptor, on: loop)
+        if isPending {
+            try await channel.waitUntilWritable()
+            var failure: Int32 = 0
+            var size = socklen_t(MemoryLayout<Int32>.size)
+            getsockopt(descriptor.raw, SOL_SOCKET, SO_ERROR, &failure, &size)
+            if failure != 0 {
+                channel.close()
+                throw LinuxError(errno: failure, "connect to \(address)")
+            }
+        }
+        return channel
+    }
+}
+
+extension Descriptor {
+    static func socket(_ family: Int32) throws(LinuxError) -> Descriptor {
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        return Descriptor(owning: try check("make a socket") { Glibc.socket(family, kind, 0) })
+    }
+
+    /// Small writes leave at once: a head and a body written apart would else wait 40 ms for each other.
+    func sendWithoutDelay() {
+        var one: Int32 = 1
+        setsockopt(raw, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    func boundAddress(_ requested: SocketAddress) throws(LinuxError) -> SocketAddress {
+        guard case .tcp(let host, 0) = requested else { return requested }
+        var address = sockaddr_in()
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        try check("read the address of a socket") {
+            withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(raw, $0, &size) }
+            }
+        }
+        return .tcp(host, UInt16(bigEndian: address.sin_port))
+    }
+}

@@ -1,0 +1,183 @@
+import FoundationEssentials
+import HTTP
+import Linux
+import Wire
+
+/// The serving side of the Connect protocol: a table from call names to what answers them.
+package struct CallRouter: Sendable {
+    /// What a handler may know besides the request.
+    package struct Context: Sendable {
+        package let headers: Headers
+        /// Races against the work where a caller that goes away should end it.
+        package let exchange: Exchange
+
+        /// How long the caller will wait, if it said so.
+        package var timeout: Duration? {
+            headers["Connect-Timeout-Ms"].flatMap { Int64($0) }.map { .milliseconds($0) }
+        }
+    }
+
+    private var handlers: [String: @Sendable (Exchange) async throws -> Void] = [:]
+
+    package init() {}
+
+    package mutating func on<Call: UnaryCall>(
+        _ call: Call.Type,
+        _ answer: @escaping @Sendable (Call.Request, Context) async throws -> Call.Response
+    ) {
+        handlers[Call.name] = { exchange in
+            let response: Call.Response
+            do {
+                let body = try await exchange.body.collect(limit: Envelope.limit)
+                let request: Call.Request = try Self.decode(body.isEmpty ? Array("{}".utf8) : body)
+                response = try await answer(request, Context(headers: exchange.request.headers, exchange: exchange))
+            } catch {
+                try await Self.refuse(exchange, CallError(error))
+                return
+            }
+            try await exchange.respond(200, Self.unaryHeaders, body: Self.encode(response))
+        }
+    }
+
+    package mutating func on<Call: StreamingCall>(
+        _ call: Call.Type,
+        _ answer: @escaping @Sendable (Call.Request, Context, EventWriter<Call.Event>) async throws -> Void
+    ) {
+        handlers[Call.name] = { exchange in
+            let request: Call.Request
+            do {
+                var messages = MessageReader<Call.Request>(exchange.body)
+                guard let message = try await messages.next() else {
+                    throw CallError(.invalidArgument, "The call '\(Call.name)' came without a request")
+                }
+                // To its end, so that the connection is known to be clean for the next request.
+                while try await messages.next() != nil {}
+                request = message
+            } catch {
+                try await Self.refuse(exchange, CallError(error))
+                return
+            }
+            let events = EventWriter<Call.Event>(try exchange.start(200, Self.streamHeaders))
+            do {
+                try await answer(request, Context(headers: exchange.request.headers, exchange: exchange), events)
+                try await events.end(nil)
+            } catch {
+                try await events.end(CallError(error))
+            }
+        }
+    }
+
+    package mutating func on<Call: ClientStreamingCall>(
+        _ call: Call.Type,
+        _ answer: @escaping @Sendable (MessageReader<Call.Message>, Context) async throws -> Call.Response
+    ) {
+        handlers[Call.name] = { exchange in
+            let result: Result<Call.Response, any Error>
+            do {
+                let context = Context(headers: exchange.request.headers, exchange: exchange)
+                result = .success(try await answer(MessageReader(exchange.body), context))
+            } catch {
+                result = .failure(error)
+            }
+            let events = EventWriter<Call.Response>(try exchange.start(200, Self.streamHeaders))
+            switch result {
+            case .success(let response):
+                try await events.send(response)
+                try await events.end(nil)
+            case .failure(let error):
+                try await events.end(CallError(error))
+            }
+        }
+    }
+
+    /// Answers `exchange` if its path names a call; false if it does not.
+    package func route(_ exchange: Exchange) async throws -> Bool {
+        guard let handler = handlers[String(exchange.request.path.dropFirst())] else { return false }
+        guard exchange.request.method == "POST" else { throw HTTPError(405, "Calls are made with POST") }
+        try await handler(exchange)
+        return true
+    }
+
+    /// Answers with an error as a unary call tells it.
+    package static func refuse(_ exchange: Exchange, _ error: CallError) async throws {
+        try await exchange.respond(error.httpStatus, unaryHeaders, body: encode(error))
+    }
+
+    static let unaryHeaders: Headers = ["Content-Type": "application/json"]
+    static let streamHeaders: Headers = ["Content-Type": "application/connect+json"]
+
+    static func decode<Value: Decodable>(_ bytes: [UInt8]) throws(CallError) -> Value {
+        do {
+            return try JSONDecoder().decode(Value.self, from: Data(bytes))
+        } catch {
+            throw CallError(.invalidArgument, "The message is not what this call takes: \(error)")
+        }
+    }
+
+    static func encode(_ value: some Encodable) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes]
+        return Array(try encoder.encode(value))
+    }
+}
+
+/// Sends the events of a streaming call.
+package struct EventWriter<Event: Encodable & Sendable>: Sendable {
+    private let body: BodyWriter
+
+    init(_ body: BodyWriter) {
+        self.body = body
+    }
+
+    /// Sends one event, waiting where the caller reads slowly.
+    package func send(_ event: Event) async throws {
+        try await body.write(Envelope(payload: try CallRouter.encode(event)).encoded)
+    }
+
+    private struct Trailer: Encodable {
+        let error: CallError?
+    }
+
+    fileprivate func end(_ error: CallError?) async throws {
+        try await body.write(Envelope(payload: try CallRouter.encode(Trailer(error: error)), isEnd: true).encoded)
+        try await body.finish()
+    }
+}
+
+/// Reads the messages of a stream, from either side.
+package struct MessageReader<Message: Decodable & Sendable>: Sendable {
+    private let body: BodyReader
+    private var decoder = EnvelopeDecoder()
+
+    init(_ body: BodyReader) {
+        self.body = body
+    }
+
+    private struct Trailer: Decodable {
+        let error: CallError?
+    }
+
+    /// The next message; nil at the end.
+    ///
+    /// - Throws: the ``CallError`` that the other side ended the stream with.
+    package mutating func next() async throws -> Message? {
+        while true {
+            if let envelope = try decoder.next() {
+                if !envelope.isEnd { return try CallRouter.decode(envelope.payload) as Message }
+                let trailer: Trailer = try CallRouter.decode(
+                    envelope.payload.isEmpty ? Array("{}".utf8) : envelope.payload
+                )
+                if let error = trailer.error { throw error }
+                // The chunked body's own end follows; reading it leaves the connection usable.
+                while try await !body.read().isEmpty {}
+                return nil
+            }
+            let bytes = try await body.read()
+            if bytes.isEmpty {
+                if decoder.isInsideEnvelope { throw CallError(.dataLoss, "The stream ended inside a message") }
+                return nil
+            }
+            decoder.add(bytes)
+        }
+    }
+}

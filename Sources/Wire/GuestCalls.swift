@@ -1,0 +1,71 @@
+import FoundationEssentials
+
+/// Gives a guest that has just been resumed what is its own: `POST /init`, from the host only.
+///
+/// It is the first request a resumed guest answers. The template's bootstrap secret authorises it once; from then on only
+/// the new access token opens the guest.
+public struct GuestIdentity: Codable, Sendable, Hashable {
+    /// From now on the guest's token.
+    public var accessToken: String
+    /// Unix time in nanoseconds.
+    public var timeNanoseconds: Int64
+    /// At least 32 bytes of the host's randomness.
+    public var entropy: Data
+    public var hostname: String
+    /// 32 hexadecimal digits for /etc/machine-id.
+    public var machineID: String
+    /// Set for every process that is started later.
+    public var envVars: [String: String]
+    public var defaultUser: String?
+    public var defaultWorkdir: String?
+
+    public init(
+        accessToken: String,
+        timeNanoseconds: Int64,
+        entropy: Data,
+        hostname: String,
+        machineID: String,
+        envVars: [String: String],
+        defaultUser: String? = nil,
+        defaultWorkdir: String? = nil
+    ) {
+        self.accessToken = accessToken
+        self.timeNanoseconds = timeNanoseconds
+        self.entropy = entropy
+        self.hostname = hostname
+        self.machineID = machineID
+        self.envVars = envVars
+        self.defaultUser = defaultUser
+        self.defaultWorkdir = defaultWorkdir
+    }
+}
+
+/// What host and guest agree on besides the services.
+public enum GuestProtocol {
+    /// Where the agent listens in the guest; E2B's envd uses the same port.
+    public static let agentPort: UInt16 = 49_983
+    /// Where the guest reaches the gateway, on its own loopback: the agent carries each connection to the host.
+    public static let gatewayPort: UInt16 = 49_984
+    /// Header that carries the access token, as in E2B's envd.
+    public static let tokenHeader = "X-Access-Token"
+    /// Header that carries the bootstrap secret, on `/init` only.
+    public static let bootstrapHeader = "X-Martlet-Bootstrap"
+    /// `POST` here with this `Upgrade` leaves a connection waiting in the guest; the agent uses it for the next outgoing
+    /// connection, and its first line, JSON (``TunnelOpening``), says where that goes.
+    public static let tunnelPath = "/martlet/tunnel"
+    public static let tunnelUpgrade = "martlet-tunnel"
+    /// `POST` a tar stream here: `path`, `username`. It is unpacked into the directory, which is made if missing.
+    public static let unpackPath = "/martlet/unpack"
+    /// `GET` a tar stream of a directory from here: `path`, `username`.
+    public static let packPath = "/martlet/pack"
+    /// Raised when host and guest would no longer understand each other; a template names the one it was made with.
+    public static let generation = 1
+}
+
+/// The first line of a tunnel that came into use.
+public struct TunnelOpening: Codable, Sendable, Hashable {
+    /// The port on the guest's loopback that a program connected to.
+    public var port: UInt16
+
+    public init(port: UInt16) { self.port = port }
+}
