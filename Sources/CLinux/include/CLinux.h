@@ -39,6 +39,12 @@ int clinux_rename_noreplace(const char *from, const char *to);
 /// Copies `length` bytes at `address` of another process. Returns the bytes moved or -1.
 ssize_t clinux_write_memory(pid_t pid, const void *local, size_t length, uint64_t address);
 
+// KVM.
+
+/// Runs guest code for `milliseconds` at most. Returns the microseconds it took, -1 when it did not end in time or failed,
+/// or -1000 - errno when KVM can not be opened.
+int32_t clinux_probe_kvm(uint32_t milliseconds);
+
 // Children.
 
 struct clinux_spawn {

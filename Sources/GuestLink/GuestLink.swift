@@ -1,0 +1,313 @@
+// The host's end of the line to one guest: calls to its agent, files, and the tunnels by which the guest's own connections
+// come out. Everything that arrives here was made by the guest and is hostile.
+
+import FoundationEssentials
+import HTTP
+import Linux
+import RPC
+import Wire
+
+/// A guest's agent, as the host sees it.
+package struct GuestLink: Sendable {
+    package let address: SocketAddress
+    private let http: HTTPClient
+    private let calls: CallClient
+
+    /// - Parameter token: the sandbox's access token; it leaves this process only towards `address`.
+    package init(address: SocketAddress, token: Secret) {
+        self.address = address
+        http = HTTPClient { try await Channel.connect(to: address) }
+        calls = CallClient(
+            http: http,
+            headers: ["Host": "guest", GuestProtocol.tokenHeader: token.exposed { $0 }]
+        )
+    }
+
+    /// Gives a resumed guest its identity; the first request it answers.
+    package static func initialize(_ address: SocketAddress, _ identity: GuestIdentity, bootstrap: Secret) async throws
+    {
+        let http = HTTPClient { try await Channel.connect(to: address) }
+        let head = RequestHead(
+            method: "POST",
+            target: "/init",
+            headers: [
+                "Host": "guest", "Content-Type": "application/json",
+                GuestProtocol.bootstrapHeader: bootstrap.exposed { $0 },
+            ]
+        )
+        let answer = try await http.send(head, body: .bytes(Array(try JSONEncoder().encode(identity))), limit: 65_536)
+        http.closeIdle()
+        guard answer.head.status == 204 else {
+            throw CallError(.unavailable, "The guest refused its identity with status \(answer.head.status)")
+        }
+    }
+
+    /// Whether an agent answers, with or without an identity.
+    package static func isHealthy(_ address: SocketAddress) async -> Bool {
+        let http = HTTPClient { try await Channel.connect(to: address) }
+        let head = RequestHead(method: "GET", target: "/health", headers: ["Host": "guest"])
+        let answer = try? await withDeadline(.seconds(5)) { try await http.send(head, limit: 4096) }
+        http.closeIdle()
+        return answer?.head.status == 204
+    }
+
+    package func call<Call: UnaryCall>(_ call: Call.Type, _ request: Call.Request, user: String? = nil) async throws
+        -> Call.Response
+    {
+        var calls = calls
+        if let user { calls.headers["Authorization"] = Self.authorization(user) }
+        return try await calls.call(call, request)
+    }
+
+    private static func authorization(_ user: String) -> String {
+        "Basic \(Data("\(user):".utf8).base64EncodedString())"
+    }
+
+    // MARK: Processes
+
+    /// A program to run in the guest.
+    package struct Command: Sendable {
+        package var config: ProcessConfig
+        package var user: String?
+        /// Standard input; nil is `/dev/null`.
+        package var input: [UInt8]?
+        package var terminal: TerminalSize?
+        package var spool = false
+        /// After which the guest kills it.
+        package var limit: Duration?
+
+        package init(
+            _ cmd: String,
+            _ args: [String] = [],
+            user: String? = nil,
+            environment: [String: String] = [:],
+            directory: String? = nil
+        ) {
+            config = ProcessConfig(cmd: cmd, args: args, envs: environment, cwd: directory)
+            self.user = user
+        }
+    }
+
+    /// Starts a program and gives its events to `handle` until that returns; the first is always `start`.
+    package func start<Result: Sendable>(
+        _ command: Command,
+        openInput: Bool = false,
+        _ handle: @Sendable @escaping (inout MessageReader<ProcessStreamEvent>) async throws -> Result
+    ) async throws -> Result {
+        var headers: Headers = [:]
+        if let user = command.user { headers["Authorization"] = Self.authorization(user) }
+        if let limit = command.limit { headers["Connect-Timeout-Ms"] = String(Int64(limit / .milliseconds(1))) }
+        let request = StartProcess.Request(
+            process: command.config,
+            pty: command.terminal.map { TerminalRequest(size: $0) },
+            stdin: openInput || command.input != nil,
+            spool: command.spool ? true : nil
+        )
+        let (calls, input) = (calls, command.input)
+        return try await calls.stream(StartProcess.self, request, headers: headers) { events in
+            if let input, !openInput {
+                guard let first = try await events.next(), let pid = first.event.start?.pid else {
+                    throw CallError(.dataLoss, "The guest did not say which process it started")
+                }
+                // Fed while its output is read: a program may write before it has read all.
+                return try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await Self.feed(input, to: pid, calls) }
+                    var events = events
+                    let result = try await handle(&events)
+                    group.cancelAll()
+                    return result
+                }
+            }
+            return try await handle(&events)
+        }
+    }
+
+    /// A program may end before it has read its input; then there is nobody to write to, which is no error.
+    private static func feed(_ input: [UInt8], to pid: UInt32, _ calls: CallClient) async throws {
+        let process = ProcessSelector(pid: pid)
+        do {
+            var rest = input[...]
+            while !rest.isEmpty {
+                let part = rest.prefix(512 * 1024)
+                rest = rest.dropFirst(part.count)
+                _ = try await calls.call(
+                    SendProcessInput.self,
+                    .init(process: process, input: ProcessInput(stdin: Data(part)))
+                )
+            }
+            _ = try await calls.call(CloseProcessInput.self, .init(process: process))
+        } catch is CallError {
+        }
+    }
+
+    /// Runs a program to its end.
+    package func run(_ command: Command, outputLimit: Int = 16 * 1024 * 1024) async throws -> CommandResult {
+        try await start(command) { events in
+            var result = CommandResult()
+            while let message = try await events.next() {
+                if let data = message.event.data {
+                    result.output += data.stdout.map(Array.init) ?? []
+                    result.error += data.stderr.map(Array.init) ?? []
+                    guard result.output.count + result.error.count <= outputLimit else {
+                        throw CallError(
+                            .resourceExhausted,
+                            "'\(command.config.cmd)' wrote more than \(outputLimit) bytes"
+                        )
+                    }
+                }
+                if let end = message.event.end {
+                    result.status = end.exited == false ? -1 : end.exitCode ?? 0
+                    result.statusText = end.status ?? ""
+                    return result
+                }
+            }
+            throw CallError(.dataLoss, "The guest's stream ended before '\(command.config.cmd)' did")
+        }
+    }
+
+    package func signal(_ pid: UInt32, _ signal: String) async throws {
+        _ = try await call(SignalProcess.self, .init(process: ProcessSelector(pid: pid), signal: signal))
+    }
+
+    // MARK: Files
+
+    package func writeFile(_ bytes: [UInt8], to path: String, user: String) async throws {
+        let answer = try await http.send(
+            request("POST", "/files", path: path, user: user, ["Content-Type": "application/octet-stream"]),
+            body: .bytes(bytes)
+        )
+        try Self.check(answer, "write '\(path)'")
+    }
+
+    package func readFile(_ path: String, user: String, limit: Int) async throws -> [UInt8] {
+        let answer = try await http.send(request("GET", "/files", path: path, user: user), limit: limit)
+        try Self.check(answer, "read '\(path)'")
+        return answer.body
+    }
+
+    /// Unpacks a tar stream into a directory of the guest.
+    package func unpack(
+        into path: String,
+        user: String,
+        _ write: @Sendable @escaping (BodyWriter) async throws -> Void
+    ) async throws {
+        let head = request(
+            "POST",
+            GuestProtocol.unpackPath,
+            path: path,
+            user: user,
+            ["Content-Type": "application/x-tar"]
+        )
+        let answer = try await http.send(head, body: .stream(length: nil, write))
+        try Self.check(answer, "copy files into '\(path)'")
+    }
+
+    /// Packs a directory of the guest as a tar stream and gives its bytes to `take`.
+    package func pack(
+        _ path: String,
+        user: String,
+        _ take: @Sendable @escaping ([UInt8]) async throws -> Void
+    ) async throws {
+        try await http.withResponse(to: request("GET", GuestProtocol.packPath, path: path, user: user)) { response in
+            guard response.head.status == 200 else {
+                let body = try await response.body.collect(limit: 65_536)
+                return try Self.check((response.head, body), "copy '\(path)' out")
+            }
+            while true {
+                let bytes = try await response.body.read()
+                if bytes.isEmpty { return }
+                try await take(bytes)
+            }
+        }
+    }
+
+    private func request(
+        _ method: String,
+        _ endpoint: String,
+        path: String,
+        user: String,
+        _ extra: Headers = [:]
+    ) -> RequestHead {
+        var head = RequestHead(
+            method: method,
+            target: "\(endpoint)?path=\(PercentEncoding.encode(path))&username=\(PercentEncoding.encode(user))",
+            headers: calls.headers
+        )
+        for field in extra.fields { head.headers[field.name] = field.value }
+        return head
+    }
+
+    private static func check(_ answer: (head: ResponseHead, body: [UInt8]), _ action: String) throws {
+        if answer.head.status < 300 { return }
+        let words = (try? JSONValue(parsing: answer.body))?["message"]?.string
+        throw CallError(
+            CallError.code(forStatus: answer.head.status),
+            "The guest could not \(action): \(words ?? "status \(answer.head.status)")"
+        )
+    }
+
+    // MARK: Tunnels
+
+    /// Keeps `count` connections waiting in the guest for its own programs to come out by, until the task is cancelled.
+    ///
+    /// Each that comes into use is given to `handle`, and another takes its place.
+    package func serveTunnels(
+        _ count: Int,
+        _ handle: @Sendable @escaping (TunnelOpening, any ByteStream) async -> Void
+    ) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            for _ in 0..<count {
+                group.addTask {
+                    try await withThrowingDiscardingTaskGroup { inUse in
+                        while true {
+                            let (opening, stream) = try await nextTunnel()
+                            inUse.addTask { await handle(opening, stream) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private func nextTunnel() async throws -> (TunnelOpening, any ByteStream) {
+        while true {
+            let head = RequestHead(method: "POST", target: GuestProtocol.tunnelPath, headers: calls.headers)
+            let stream = try await http.upgrade(head, to: GuestProtocol.tunnelUpgrade)
+            let opened: TunnelOpening? = try await withTaskCancellationHandler {
+                guard let line = try await Self.firstLine(of: stream) else { return nil }
+                return try? JSONDecoder().decode(TunnelOpening.self, from: Data(line))
+            } onCancel: {
+                stream.close()
+            }
+            if let opened { return (opened, stream) }
+            stream.close()
+            try Task.checkCancellation()
+        }
+    }
+
+    /// Byte by byte: what follows the line belongs to the connection.
+    private static func firstLine(of stream: any ByteStream) async throws -> [UInt8]? {
+        var line: [UInt8] = []
+        while line.count < 1024 {
+            let bytes = try await stream.read(upTo: 1)
+            guard let byte = bytes.first else { return nil }
+            if byte == 0x0A { return line }
+            line.append(byte)
+        }
+        return nil
+    }
+}
+
+/// What a program wrote and how it ended.
+package struct CommandResult: Sendable {
+    package var output: [UInt8] = []
+    package var error: [UInt8] = []
+    /// The exit status, or -1 when a signal ended it.
+    package var status: Int32 = 0
+    package var statusText = ""
+
+    package init() {}
+
+    package var text: String { String(decoding: output, as: UTF8.self) }
+    package var errorText: String { String(decoding: error, as: UTF8.self) }
+}

@@ -1,0 +1,129 @@
+// A machine is one microVM: an engine's process, its memory, its disk. This module says what a machine is and can do;
+// QEMUMachines is the engine that does it.
+//
+//     boot ──► Machine ──save──► SavedMachine        once per template
+//                                    │
+//                                 prepare ──► PreparedMachine ──resume──► Machine        once per sandbox
+//
+// A prepared machine is a started engine that waits for its state, with memory mapped copy-on-write and a disk layer of its
+// own: what a pool holds. Every machine lives in a directory of its own, which is its process's working directory: that is how
+// a daemon that starts again finds the machines that outlived the last one.
+
+import Linux
+
+/// How guest instructions are run.
+package enum Accelerator: String, Codable, Sendable, Hashable {
+    /// By the processor.
+    case kvm
+    /// By QEMU's translator, where KVM can not run a stock kernel.
+    case tcg
+}
+
+/// What a saved machine needs to run again. Two that differ are not tried.
+package struct MachineIdentity: Codable, Sendable, Hashable {
+    package var engine: String
+    /// The engine's build, as it says itself.
+    package var build: String
+    package var accelerator: Accelerator
+    package var processorModel: String
+
+    package init(engine: String, build: String, accelerator: Accelerator, processorModel: String) {
+        self.engine = engine
+        self.build = build
+        self.accelerator = accelerator
+        self.processorModel = processorModel
+    }
+}
+
+/// The size of a machine.
+package struct MachineShape: Codable, Sendable, Hashable {
+    package var processors: Int
+    package var memoryMiB: Int
+
+    package init(processors: Int, memoryMiB: Int) {
+        self.processors = processors
+        self.memoryMiB = memoryMiB
+    }
+}
+
+/// What a machine is booted from; paths are absolute.
+package struct BootPlan: Sendable {
+    package var shape: MachineShape
+    package var kernel: String
+    package var initialRAMDisk: String
+    package var commandLine: String
+    /// A raw image; the machine writes to a layer on top of it.
+    package var rootImage: String
+
+    package init(shape: MachineShape, kernel: String, initialRAMDisk: String, commandLine: String, rootImage: String) {
+        self.shape = shape
+        self.kernel = kernel
+        self.initialRAMDisk = initialRAMDisk
+        self.commandLine = commandLine
+        self.rootImage = rootImage
+    }
+}
+
+/// A machine at rest: three files and what they were made by. Paths are absolute.
+package struct SavedMachine: Sendable {
+    package var identity: MachineIdentity
+    package var plan: BootPlan
+    package var memory: String
+    package var deviceState: String
+    package var disk: String
+
+    package init(identity: MachineIdentity, plan: BootPlan, memory: String, deviceState: String, disk: String) {
+        self.identity = identity
+        self.plan = plan
+        self.memory = memory
+        self.deviceState = deviceState
+        self.disk = disk
+    }
+}
+
+/// Makes machines.
+package protocol MachineEngine: Sendable {
+    var identity: MachineIdentity { get }
+
+    /// Boots a machine with its memory in the file `memory` of `directory`; it runs when this returns, the guest's agent
+    /// may not yet.
+    func boot(_ plan: BootPlan, in directory: String) async throws -> any Machine
+
+    /// Starts an engine that waits for `saved`'s state. Makes `directory`.
+    ///
+    /// - Throws: ``MachineError/Code/incompatible`` when another engine saved it.
+    func prepare(_ saved: SavedMachine, in directory: String) async throws -> any PreparedMachine
+
+    /// Finds the running machine of `directory` again; nil when it has ended.
+    func adopt(_ directory: String) async throws -> (any Machine)?
+
+    /// Ends whatever runs in a directory below `root` other than `kept`, and gives the directories' names.
+    func sweep(_ root: String, keeping kept: Set<String>) async -> [String]
+}
+
+/// A machine that waits for its state.
+package protocol PreparedMachine: Sendable {
+    var directory: String { get }
+    /// Set when the engine's process has ended.
+    var ended: Latch<Void> { get }
+    /// Loads the state and lets the machine run. Call it once.
+    func resume() async throws -> any Machine
+    /// Ends the engine and removes the directory.
+    func discard() async
+}
+
+/// A machine that runs.
+package protocol Machine: Sendable {
+    var directory: String { get }
+    var processID: Int32 { get }
+    /// Where the guest's agent can be reached, by anyone on this host: the agent must ask for its token.
+    var agentAddress: SocketAddress { get }
+    /// Set when the engine's process has ended, for whatever reason.
+    var ended: Latch<Void> { get }
+    /// The last lines the guest wrote to its console.
+    func consoleTail() -> String
+    /// Stops the machine for good and writes its state to `deviceState`; memory and disk stay where they are.
+    func save(deviceState: String) async throws
+    /// Ends the engine, waits for its end, and removes the directory.
+    func destroy() async
+}

@@ -1,0 +1,81 @@
+import Linux
+import Machines
+import Wire
+
+/// The arguments of one QEMU.
+///
+/// The process runs in the machine's directory, so every path of the machine's own is a plain name and stays below the
+/// 107 bytes that a socket's path may have. What differs between a boot and a restore is the memory's sharing and the wait
+/// for state; all the rest must be equal, or the state does not load.
+struct QEMUCommandLine {
+    static let qmpSocket = "qmp.sock"
+    static let console = "console.log"
+    static let log = "qemu.log"
+    static let disk = "disk.qcow2"
+
+    enum Memory {
+        /// A boot: the guest writes into the file, which becomes the template's memory.
+        case shared(String)
+        /// A restore: pages come from the template's file, written ones are the machine's own.
+        case copyOnWrite(String)
+    }
+
+    let name: String
+    let plan: BootPlan
+    let identity: MachineIdentity
+    let memory: Memory
+
+    var arguments: [String] {
+        var arguments = ["-name", "guest=\(name),process=martlet-\(name.prefix(8))"]
+        arguments += ["-M", machineType, "-accel", accelerator, "-cpu", identity.processorModel]
+        arguments += ["-smp", "\(plan.shape.processors)", "-m", "\(plan.shape.memoryMiB)M"]
+        arguments += ["-object", memoryObject]
+        arguments += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+        // No new programs, no new rights: what escapes from a guest finds itself in this filter.
+        arguments += ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
+        arguments += ["-kernel", plan.kernel, "-initrd", plan.initialRAMDisk, "-append", plan.commandLine]
+        arguments += ["-chardev", "file,id=console,path=\(Self.console),append=on", "-serial", "chardev:console"]
+        arguments += ["-chardev", "socket,id=qmp,path=\(Self.qmpSocket),server=on,wait=off"]
+        arguments += ["-mon", "chardev=qmp,mode=control"]
+        arguments += [
+            "-blockdev", "driver=file,node-name=disk-file,filename=\(Self.disk),cache.no-flush=on,aio=threads",
+            "-blockdev", "driver=qcow2,node-name=disk,file=disk-file,cache.no-flush=on,discard=unmap",
+            "-device", "virtio-blk-device,drive=disk",
+        ]
+        // Restricted: without it every service on this host's loopback is open to the guest at 10.0.2.2.
+        arguments += [
+            "-netdev",
+            "user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-10.0.2.15:\(GuestProtocol.agentPort)",
+            "-device", "virtio-net-device,netdev=net",
+        ]
+        arguments += ["-device", "virtio-rng-device"]
+        if case .copyOnWrite = memory { arguments += ["-incoming", "defer"] }
+        return arguments
+    }
+
+    private var machineType: String {
+        var options = ["microvm", "rtc=on", "x-option-roms=off", "memory-backend=memory"]
+        // Under TCG the guest gets its clock from PIT and PIC and hangs without them.
+        if identity.accelerator == .kvm { options += ["pit=off", "pic=off"] }
+        return options.joined(separator: ",")
+    }
+
+    private var accelerator: String {
+        switch identity.accelerator {
+        case .kvm: "kvm"
+        // The translated code of one guest; Claude Code's working set fits, and idle guests hold little of it.
+        case .tcg: "tcg,thread=multi,tb-size=256"
+        }
+    }
+
+    private var memoryObject: String {
+        let (path, share) =
+            switch memory {
+            case .shared(let path): (path, "on")
+            case .copyOnWrite(let path): (path, "off")
+            }
+        // A comma in a path is doubled in QEMU's option syntax.
+        let escaped = path.split(separator: ",", omittingEmptySubsequences: false).joined(separator: ",,")
+        return "memory-backend-file,id=memory,size=\(plan.shape.memoryMiB)M,mem-path=\(escaped),share=\(share)"
+    }
+}

@@ -1,0 +1,181 @@
+import Glibc
+import Linux
+import Machines
+import Wire
+
+/// QEMU's `microvm` machine, under KVM or TCG.
+package struct QEMUEngine: MachineEngine {
+    package let identity: MachineIdentity
+    private let program: String
+
+    private init(program: String, identity: MachineIdentity) {
+        self.program = program
+        self.identity = identity
+    }
+
+    /// Finds QEMU and decides by trying how it is to run guests.
+    ///
+    /// - Parameter accelerator: an accelerator to use untried, for machines whose owner knows better.
+    /// - Throws: ``MachineError/Code/engineMissing`` when QEMU is not installed.
+    package static func detect(accelerator: Accelerator? = nil) async throws -> QEMUEngine {
+        guard let program = Program.find("qemu-system-x86_64"), Program.find("qemu-img") != nil else {
+            throw MachineError(
+                .engineMissing,
+                "QEMU is not installed; install it with 'apt-get install qemu-system-x86 qemu-utils'"
+            )
+        }
+        let version = try await Program(program, ["--version"]).run()
+        guard version.status.isSuccess, let line = version.text.split(separator: "\n").first else {
+            throw MachineError(.engineMissing, "'\(program) --version' fails: \(version.errorText)")
+        }
+        let chosen: Accelerator
+        if let accelerator {
+            chosen = accelerator
+        } else {
+            chosen = await KVMProbe.run().isUsable ? .kvm : .tcg
+        }
+        return QEMUEngine(
+            program: program,
+            identity: MachineIdentity(
+                engine: "qemu",
+                build: String(line),
+                accelerator: chosen,
+                processorModel: chosen == .kvm ? "host" : "max"
+            )
+        )
+    }
+
+    package func boot(_ plan: BootPlan, in directory: String) async throws -> any Machine {
+        try Files.makeDirectory(directory)
+        try await makeDisk(over: plan.rootImage, format: "raw", in: directory)
+        let process = try await start(plan, memory: .shared("\(directory)/memory"), in: directory)
+        return try await process.machine()
+    }
+
+    package func prepare(_ saved: SavedMachine, in directory: String) async throws -> any PreparedMachine {
+        guard saved.identity == identity else {
+            throw MachineError(
+                .incompatible,
+                "The saved machine needs \(saved.identity.build) with \(saved.identity.accelerator.rawValue), and this "
+                    + "is \(identity.build) with \(identity.accelerator.rawValue); build the template again"
+            )
+        }
+        try Files.makeDirectory(directory)
+        do {
+            try await makeDisk(over: saved.disk, format: "qcow2", in: directory)
+            let process = try await start(
+                saved.plan,
+                memory: .copyOnWrite(saved.memory),
+                state: saved.deviceState,
+                in: directory
+            )
+            do {
+                try await process.qmp.execute("migrate-set-capabilities", QEMUProcess.capabilities)
+                return QEMUPreparedMachine(process, port: try await process.forwardedPort())
+            } catch {
+                await process.destroy()
+                throw error
+            }
+        } catch {
+            try? Files.remove(directory)
+            throw error
+        }
+    }
+
+    package func adopt(_ directory: String) async throws -> (any Machine)? {
+        guard let pid = runningProcess(in: directory), let identity = ProcessHandle.Identity(pid: pid),
+            let handle = ProcessHandle(identity)
+        else { return nil }
+        let qmp = try await withDeadline(.seconds(5)) {
+            try await QMPConnection.open("\(directory)/\(QEMUCommandLine.qmpSocket)")
+        }
+        return try await QEMUProcess(handle, qmp, directory).machine()
+    }
+
+    package func sweep(_ root: String, keeping kept: Set<String>) async -> [String] {
+        let doomed = Files.list(root).filter { !kept.contains($0) }
+        for name in doomed {
+            let directory = "\(root)/\(name)"
+            if let pid = runningProcess(in: directory), let identity = ProcessHandle.Identity(pid: pid),
+                let handle = ProcessHandle(identity)
+            {
+                handle.send(SIGKILL)
+                try? await handle.ended.value()
+            }
+            try? Files.remove(directory)
+        }
+        return doomed
+    }
+
+    /// The QEMU whose working directory is `directory`: nothing that a crash can leave half written says which it is.
+    private func runningProcess(in directory: String) -> Int32? {
+        guard let real = Files.resolved(directory) else { return nil }
+        return ProcessHandle.all().first { pid in
+            Files.linkTarget("/proc/\(pid)/cwd") == real
+                && Files.linkTarget("/proc/\(pid)/exe")?.contains("qemu-system") == true
+        }
+    }
+
+    private func makeDisk(over backing: String, format: String, in directory: String) async throws {
+        let made = try await Program(
+            "qemu-img",
+            ["create", "-q", "-f", "qcow2", "-b", backing, "-F", format, "\(directory)/\(QEMUCommandLine.disk)"]
+        ).run()
+        guard made.status.isSuccess else {
+            throw MachineError(.startFailed, "Could not make a disk on top of '\(backing)': \(made.errorText)")
+        }
+    }
+
+    /// Starts QEMU in `directory` and waits until its monitor answers.
+    private func start(
+        _ plan: BootPlan,
+        memory: QEMUCommandLine.Memory,
+        state: String? = nil,
+        in directory: String
+    ) async throws -> QEMUProcess {
+        let name = directory.split(separator: "/").last.map(String.init) ?? "machine"
+        let line = QEMUCommandLine(name: name, plan: plan, identity: identity, memory: memory)
+        let log = try Descriptor.open("\(directory)/\(QEMUCommandLine.log)", O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+        var spawn = Spawn(
+            path: program,
+            arguments: [program] + line.arguments,
+            environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C"],
+            // The state to load is its standard input: `migrate-incoming` is told descriptor 0.
+            input: try state.map { path throws(LinuxError) in try Descriptor.open(path, O_RDONLY) }
+                ?? Descriptor.null(),
+            output: log,
+            error: log
+        )
+        spawn.directory = directory
+        // A session of its own: it outlives the daemon, and a Ctrl-C at the daemon's terminal is not for it.
+        spawn.startsSession = true
+        let child = try ChildProcess.start(spawn)
+        guard let identity = ProcessHandle.Identity(pid: child.pid), let handle = ProcessHandle(identity) else {
+            throw MachineError(
+                .startFailed,
+                "QEMU ended at once: \(Self.tail(of: "\(directory)/\(QEMUCommandLine.log)"))"
+            )
+        }
+        do {
+            let qmp = try await retrying(every: .milliseconds(2), for: .seconds(20)) {
+                if handle.ended.current != nil {
+                    throw MachineError(
+                        .startFailed,
+                        "QEMU ended at once: \(Self.tail(of: "\(directory)/\(QEMUCommandLine.log)"))"
+                    )
+                }
+                return try? await QMPConnection.open("\(directory)/\(QEMUCommandLine.qmpSocket)")
+            }
+            return QEMUProcess(handle, qmp, directory)
+        } catch {
+            child.send(SIGKILL)
+            _ = try? await child.exit.value()
+            throw error
+        }
+    }
+
+    static func tail(of path: String, _ count: Int = 600) -> String {
+        let bytes = (try? Files.read(path)) ?? []
+        return String(decoding: bytes.suffix(count), as: UTF8.self)
+    }
+}
