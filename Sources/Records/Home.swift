@@ -1,0 +1,26 @@
+/// Where everything of one installation lives: `$MARTLET_HOME`, `~/.martlet` when unset.
+///
+///     martlet.db          records                          images/     kernels, initial RAM disks, root images, by content
+///     martlet.sock        the daemon, for this user        templates/  saved machines and the names that point to them
+///     daemon.json         where the daemon listens         machines/   one directory per running machine
+///     api-key             the key of local clients         runs/       what runs left: report, transcript, diff, state
+///     daemon.log          what the daemon said             cache/      downloads, by digest
+package struct Home: Sendable, Hashable {
+    package let path: String
+
+    package init(_ path: String) {
+        self.path = path
+    }
+
+    package var database: String { "\(path)/martlet.db" }
+    package var socket: String { "\(path)/martlet.sock" }
+    package var lock: String { "\(path)/daemon.lock" }
+    package var daemonFile: String { "\(path)/daemon.json" }
+    package var apiKey: String { "\(path)/api-key" }
+    package var log: String { "\(path)/daemon.log" }
+    package var images: String { "\(path)/images" }
+    package var templates: String { "\(path)/templates" }
+    package var machines: String { "\(path)/machines" }
+    package var runs: String { "\(path)/runs" }
+    package var cache: String { "\(path)/cache" }
+}

@@ -1,0 +1,87 @@
+import Linux
+import Machines
+import Records
+import Synchronization
+
+/// Machines that wait for their state, a few for each template in use, so that a create starts none.
+///
+/// Filled again behind each take, off the way of the request. A machine that dies waiting is thrown away when it is met.
+final class MachinePool: Sendable {
+    private struct State {
+        var waiting: [String: [any PreparedMachine]] = [:]
+        var filling: [String: Int] = [:]
+        var isClosed = false
+    }
+
+    private let engine: any MachineEngine
+    private let root: String
+    private let size: Int
+    private let state = Mutex(State())
+    /// Starts of QEMU in flight at once: more than this only makes each of them slower.
+    private let starts = AsyncSemaphore(4)
+
+    init(engine: any MachineEngine, home: Home, size: Int) {
+        self.engine = engine
+        root = home.machines
+        self.size = size
+    }
+
+    /// Takes a waiting machine of `template`, or starts one.
+    func take(_ template: Template) async throws -> any PreparedMachine {
+        while true {
+            let waiting = state.withLock { $0.waiting[template.manifest.buildID]?.popLast() }
+            guard let waiting else { break }
+            if waiting.ended.current == nil { return waiting }
+            await waiting.discard()
+        }
+        return try await prepare(template)
+    }
+
+    private func prepare(_ template: Template) async throws -> any PreparedMachine {
+        try Files.makeDirectory(root)
+        let directory = "\(root)/m\(Random.name(12))"
+        let engine = engine
+        return try await starts.withPermit { try await engine.prepare(template.saved, in: directory) }
+    }
+
+    /// Starts machines until `size` of them wait; returns at once.
+    func fill(_ template: Template) {
+        let build = template.manifest.buildID
+        let missing = state.withLock { state in
+            guard !state.isClosed else { return 0 }
+            let missing = max(0, size - (state.waiting[build]?.count ?? 0) - (state.filling[build] ?? 0))
+            state.filling[build, default: 0] += missing
+            return missing
+        }
+        for _ in 0..<missing {
+            // The task's owner is the pool: what it makes is put in, or thrown away when the pool has closed.
+            Task {
+                let machine = try? await self.prepare(template)
+                let isKept = self.state.withLock { state in
+                    state.filling[build, default: 1] -= 1
+                    guard let machine, !state.isClosed else { return machine == nil }
+                    state.waiting[build, default: []].append(machine)
+                    return true
+                }
+                if !isKept { await machine?.discard() }
+            }
+        }
+    }
+
+    /// Throws away what waits for a build that is no longer used.
+    func drop(_ buildID: String) async {
+        let dropped = state.withLock { $0.waiting.removeValue(forKey: buildID) } ?? []
+        for machine in dropped { await machine.discard() }
+    }
+
+    var count: Int { state.withLock { $0.waiting.values.reduce(0) { $0 + $1.count } } }
+
+    func close() async {
+        let dropped = state.withLock { state in
+            state.isClosed = true
+            defer { state.waiting = [:] }
+            return state.waiting.values.flatMap { $0 }
+        }
+        for machine in dropped { await machine.discard() }
+    }
+}

@@ -1,0 +1,29 @@
+/// A sandbox or template that could not be made, found or used.
+package struct SandboxError: Error, Sendable, CustomStringConvertible {
+    package struct Code: RawRepresentable, Hashable, Sendable {
+        package let rawValue: String
+        package init(rawValue: String) { self.rawValue = rawValue }
+
+        package static let notFound = Code(rawValue: "not_found")
+        package static let templateNotFound = Code(rawValue: "template_not_found")
+        package static let templateBroken = Code(rawValue: "template_broken")
+        package static let startFailed = Code(rawValue: "start_failed")
+        package static let ended = Code(rawValue: "ended")
+        package static let noSpace = Code(rawValue: "no_space")
+        package static let shuttingDown = Code(rawValue: "shutting_down")
+    }
+
+    package let code: Code
+    package let message: String
+    package let cause: (any Error)?
+
+    package init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.cause = cause
+    }
+
+    package var description: String {
+        if let cause { "\(message): \(cause)" } else { message }
+    }
+}
