@@ -49,7 +49,9 @@ struct BashCompletions {
                     esac
                 fi
                 for word in "${candidates[@]}"; do
-                    [[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+                    [[ $word == "$cur"* ]] || continue
+                    printf -v word %q "$word"
+                    COMPREPLY+=("$word")
                 done
                 return 0
             }

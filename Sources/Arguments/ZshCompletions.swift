@@ -93,8 +93,13 @@ struct ZshCompletions {
         case .none: " "
         case .files: "_files"
         case .directories: "_files -/"
-        case .values(let values): "(\(values.map { escaped($0, " ():'\"$`;&|<>*?#~") }.joined(separator: " ")))"
+        case .values(let values): "(\(values.map(evaluated).joined(separator: " ")))"
         }
+    }
+
+    /// A word of a list, which zsh cuts at colons and then evaluates as if it were typed.
+    private func evaluated(_ word: String) -> String {
+        word.map { $0.isLetter || $0.isNumber || "-_./".contains($0) ? String($0) : "\\\($0)" }.joined()
     }
 
     private func continued(_ specifications: [String]) -> String {
