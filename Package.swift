@@ -76,5 +76,8 @@ let package = Package(
             ]
         ),
         .executableTarget(name: "martlet", dependencies: ["Commands"], swiftSettings: settings),
+
+        // Tests.
+        tests("ArgumentsTests", ["Arguments"]),
     ]
 )
