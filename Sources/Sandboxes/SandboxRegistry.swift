@@ -271,7 +271,8 @@ package final class SandboxRegistry: Sendable {
             }
             let link = GuestLink(address: machine.agentAddress, token: token)
             // One that was being made when the daemon died may not have its identity yet; nobody has ever heard of it.
-            guard (try? await withDeadline(.seconds(10), { try await link.call(ListProcesses.self, Empty()) })) != nil else {
+            guard (try? await withDeadline(.seconds(10), { try await link.call(ListProcesses.self, Empty()) })) != nil
+            else {
                 lost.append(record.id)
                 try await records.remove(record.id)
                 continue

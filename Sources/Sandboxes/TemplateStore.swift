@@ -1,6 +1,6 @@
+import FoundationEssentials
 import Linux
 import Machines
-import FoundationEssentials
 import Records
 import Wire
 
@@ -103,7 +103,8 @@ package struct TemplateStore: Sendable {
     package static func isName(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count) && !name.hasPrefix(".")
             && name.utf8.allSatisfy { byte in
-                (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D || byte == 0x5F || byte == 0x2E
+                (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D || byte == 0x5F
+                    || byte == 0x2E
             }
     }
 
@@ -198,7 +199,9 @@ package struct TemplateStore: Sendable {
     /// Removes what builds left that never finished; only while no build runs.
     package func sweep() {
         try? Files.remove("\(root)/building")
-        let named = Set(names().compactMap { name in (try? Files.read(nameFile(name))).map { String(decoding: $0, as: UTF8.self) } })
+        let named = Set(
+            names().compactMap { name in (try? Files.read(nameFile(name))).map { String(decoding: $0, as: UTF8.self) } }
+        )
         for id in Files.list("\(root)/builds") where !named.contains(id) { try? Files.remove(directory(id)) }
     }
 }

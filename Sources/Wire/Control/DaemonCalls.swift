@@ -1,0 +1,58 @@
+/// Tells about the daemon.
+public enum GetDaemon: UnaryCall {
+    public static let name = "martlet.v1.Daemon/Get"
+    public typealias Request = Empty
+
+    public struct Response: Codable, Sendable, Hashable {
+        public var version: String
+        public var processID: Int32
+        /// Where clients with a key reach it.
+        public var url: String
+        public var engine: String
+        public var accelerator: String
+        /// Where model requests go, without any credential.
+        public var modelURL: String
+        public var hasCredential: Bool
+        public var sandboxes: Int
+        public var runs: Int
+
+        public init(
+            version: String,
+            processID: Int32,
+            url: String,
+            engine: String,
+            accelerator: String,
+            modelURL: String,
+            hasCredential: Bool,
+            sandboxes: Int,
+            runs: Int
+        ) {
+            self.version = version
+            self.processID = processID
+            self.url = url
+            self.engine = engine
+            self.accelerator = accelerator
+            self.modelURL = modelURL
+            self.hasCredential = hasCredential
+            self.sandboxes = sandboxes
+            self.runs = runs
+        }
+    }
+}
+
+/// Stops the daemon; answered before it stops.
+public enum ShutDown: UnaryCall {
+    public static let name = "martlet.v1.Daemon/ShutDown"
+    public typealias Response = Empty
+
+    public struct Request: Codable, Sendable, Hashable {
+        /// Leaves sandboxes running, for the next daemon to find again.
+        public var keepSandboxes: Bool
+        public init(keepSandboxes: Bool) { self.keepSandboxes = keepSandboxes }
+    }
+}
+
+/// The version of this build of Martlet.
+public enum Version {
+    public static let current = "0.1.0"
+}

@@ -1,0 +1,112 @@
+import FoundationEssentials
+
+/// A running sandbox, as its users see it.
+public struct SandboxInfo: Codable, Sendable, Hashable {
+    public var id: String
+    public var template: String
+    public var created: Date
+    /// When it will be ended; nil when only a request ends it.
+    public var ends: Date?
+    public var metadata: [String: String]
+    public var processors: Int
+    public var memoryMiB: Int
+    public var isolation: String
+    /// The QEMU process on the host.
+    public var processID: Int32
+
+    public init(
+        id: String,
+        template: String,
+        created: Date,
+        ends: Date?,
+        metadata: [String: String],
+        processors: Int,
+        memoryMiB: Int,
+        isolation: String,
+        processID: Int32
+    ) {
+        self.id = id
+        self.template = template
+        self.created = created
+        self.ends = ends
+        self.metadata = metadata
+        self.processors = processors
+        self.memoryMiB = memoryMiB
+        self.isolation = isolation
+        self.processID = processID
+    }
+}
+
+/// Makes a sandbox.
+public enum CreateSandbox: UnaryCall {
+    public static let name = "martlet.v1.Sandboxes/Create"
+    public typealias Response = SandboxInfo
+
+    public struct Request: Codable, Sendable, Hashable {
+        public var template: String
+        public var environment: [String: String]
+        public var metadata: [String: String]
+        /// Seconds until it is ended; nil means never.
+        public var lifetime: Double?
+
+        public init(
+            template: String,
+            environment: [String: String] = [:],
+            metadata: [String: String] = [:],
+            lifetime: Double? = nil
+        ) {
+            self.template = template
+            self.environment = environment
+            self.metadata = metadata
+            self.lifetime = lifetime
+        }
+    }
+}
+
+/// Names a sandbox: its id, or enough of its beginning.
+public struct SandboxReference: Codable, Sendable, Hashable {
+    public var id: String
+    public init(id: String) { self.id = id }
+}
+
+/// Tells about one sandbox.
+public enum GetSandbox: UnaryCall {
+    public static let name = "martlet.v1.Sandboxes/Get"
+    public typealias Request = SandboxReference
+    public typealias Response = SandboxInfo
+}
+
+/// Lists the running sandboxes, the oldest first.
+public enum ListSandboxes: UnaryCall {
+    public static let name = "martlet.v1.Sandboxes/List"
+    public typealias Request = Empty
+
+    public struct Response: Codable, Sendable, Hashable {
+        public var sandboxes: [SandboxInfo]
+        public init(sandboxes: [SandboxInfo]) { self.sandboxes = sandboxes }
+    }
+}
+
+/// Ends a sandbox; answered when nothing is left of it.
+public enum KillSandbox: UnaryCall {
+    public static let name = "martlet.v1.Sandboxes/Kill"
+    public typealias Request = SandboxReference
+    public typealias Response = Empty
+}
+
+/// Gives the last of what a sandbox wrote to its console.
+public enum ReadConsole: UnaryCall {
+    public static let name = "martlet.v1.Sandboxes/Console"
+    public typealias Request = SandboxReference
+
+    public struct Response: Codable, Sendable, Hashable {
+        public var text: String
+        public init(text: String) { self.text = text }
+    }
+}
+
+/// Headers that send a request through the daemon to a sandbox's guest, as E2B's clients set them.
+public enum SandboxHeaders {
+    public static let id = "E2b-Sandbox-Id"
+    public static let port = "E2b-Sandbox-Port"
+}

@@ -1,0 +1,77 @@
+import FoundationEssentials
+
+/// What an agent is asked to do, and within what limits.
+public struct RunOptions: Codable, Sendable, Hashable {
+    /// Given to the agent on its standard input, byte by byte as it is.
+    public var prompt: Data
+    /// The template of the sandbox.
+    public var template = "claude"
+    /// What the result must fit: JSON Schema 2020-12. Without one the result is the agent's last text.
+    public var schema: JSONValue?
+    /// The result tool as the agent sees it.
+    public var toolName = "submit_result"
+    public var toolDescription: String?
+    /// How often the agent is resumed when it gave no valid result.
+    public var repairAttempts = 2
+
+    public var maxTurns: Int?
+    /// Seconds of wall time for the agent, repairs included.
+    public var timeout: Double = 1800
+    /// Dollars for the whole run, repairs included.
+    public var maxCostUSD: Double?
+    public var model: String?
+    /// Appended to the agent's own system prompt.
+    public var systemPrompt: String?
+    public var allowedTools: [String] = []
+    /// The tools that only keep lists use up turns.
+    public var disallowedTools: [String] = ["Task", "TodoWrite"]
+    public var environment: [String: String] = [:]
+
+    /// The name of the working directory under the agent's home.
+    public var directory = "workspace"
+    /// Whether a tar stream of the working directory follows this request.
+    public var hasFiles = false
+    /// What the files take when unpacked, so that a directory that can not fit is refused before it is sent.
+    public var fileBytes: Int64?
+    /// Paths, in the working directory or absolute, to bring out at the end.
+    public var artifacts: [String] = []
+    /// Leaves the sandbox running.
+    public var keep = false
+    /// The run to go on with: its session, and its working directory.
+    public var resume: String?
+
+    public init(prompt: Data) {
+        self.prompt = prompt
+    }
+}
+
+/// How a run ended.
+public enum RunOutcome: String, Codable, Sendable, Hashable, CaseIterable {
+    /// The result fits the schema.
+    case valid
+    /// The result fits, after the agent was resumed.
+    case repaired
+    /// The result fits the schema and is a placeholder or an echo all the same.
+    case degenerate
+    /// The agent gave results, none of which fits.
+    case invalid
+    /// The agent ended without giving one.
+    case noResult
+    /// The turns were used up.
+    case maxTurns
+    /// The money was used up.
+    case budget
+    /// The time was used up.
+    case timedOut
+    /// The model refused.
+    case refused
+    /// The agent failed: it could not reach its model, was killed, or broke.
+    case agentFailed
+    /// The sandbox could not be made or was lost.
+    case sandboxFailed
+    /// Somebody stopped it.
+    case cancelled
+
+    /// Whether the result may be used.
+    public var isSuccess: Bool { self == .valid || self == .repaired }
+}
