@@ -79,5 +79,6 @@ let package = Package(
 
         // Tests.
         tests("ArgumentsTests", ["Arguments"]),
+        tests("RecordsTests", ["Records"]),
     ]
 )
