@@ -1,0 +1,380 @@
+import FoundationEssentials
+import Gateway
+import Glibc
+import GuestLink
+import HTTP
+import JSONSchema
+import Linux
+import MCP
+import RPC
+import Sandboxes
+import Synchronization
+import Wire
+
+/// One run, from its options to its report.
+///
+///     create ─► copy in ─► result tool ─► agent ─► result valid? ──no──► repair: the same session, with the reason
+///                                                     │yes                  (bounded)
+///                                                     ▼
+///                                             diff, artifacts, state ─► teardown ─► report
+///
+/// Every way out ends in a report: errors, deadlines and cancellation become outcomes. The sandbox is torn down in a task of
+/// its own, so that a cancelled run leaves nothing either.
+///
+/// *Concurrency.* A run is one task, which alone touches its report and transcript; the gateway records attempts from its own
+/// tasks, behind the result server's lock.
+struct Run: Sendable {
+    let id: String
+    let options: RunOptions
+    /// Writes the working directory's tar stream, when ``RunOptions/hasFiles``.
+    let files: (@Sendable (BodyWriter) async throws -> Void)?
+    /// The run to go on with.
+    let previous: RunReport?
+    let schema: ResultSchema?
+    let sandboxes: SandboxRegistry
+    let gateway: GuestGateway
+    let store: RunStore
+    /// Tells whoever watches. An error of it ends the run: its caller has gone.
+    let tell: @Sendable (RunEvent) async throws -> Void
+
+    /// Runs to the end and gives the final report.
+    func execute(_ initial: RunReport) async -> RunReport {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var progress = RunProgress(report: initial)
+        do {
+            try await work(&progress)
+        } catch {
+            progress.fail(error)
+        }
+        let finishing = progress
+        // A task of its own: the teardown of a cancelled run must not be cancelled.
+        var report = await Task { await tearDown(finishing) }.value
+        report.durations.total = Int((clock.now - start) / .milliseconds(1))
+        return report
+    }
+
+    // MARK: The steps
+
+    private func work(_ progress: inout RunProgress) async throws {
+        let sandbox = try await step(.create, &progress, \.create) { progress in
+            let sandbox = try await obtainSandbox()
+            progress.sandbox = sandbox
+            progress.report.sandboxID = sandbox.id
+            return (sandbox, sandbox.id)
+        }
+        try await store.update(progress.report)
+        let workspace = Workspace(link: sandbox.link, name: options.directory)
+        try await step(.copyIn, &progress, \.copyIn) { progress in
+            let detail = try await copyIn(workspace)
+            progress.workspace = workspace
+            return ((), detail)
+        }
+        let endpoint = gateway.open(
+            sandbox.id,
+            budgetUSD: options.maxCostUSD,
+            results: schema?.server { [tell] attempt in try? await tell(.attempt(attempt)) }
+        )
+        progress.endpoint = endpoint
+        if let schema {
+            try await tell(.step(.init(step: .tool, milliseconds: 0, detail: schema.tool.name)))
+        }
+        try await withAgentDeadline(progress) { try await converse(sandbox, workspace, endpoint) }.apply(to: &progress)
+        try Task.checkCancellation()
+        try await step(.collect, &progress, \.collect) { progress in
+            await collect(workspace, &progress)
+            return ((), nil)
+        }
+    }
+
+    private func step<Result>(
+        _ step: RunEvent.Step,
+        _ progress: inout RunProgress,
+        _ duration: WritableKeyPath<RunReport.Durations, Int>,
+        _ body: (inout RunProgress) async throws -> (Result, String?)
+    ) async throws -> Result {
+        try await tell(.step(.init(step: step, milliseconds: nil, detail: nil)))
+        let clock = ContinuousClock()
+        let start = clock.now
+        let (result, detail) = try await body(&progress)
+        let milliseconds = Int((clock.now - start) / .milliseconds(1))
+        progress.report.durations[keyPath: duration] = milliseconds
+        try await tell(.step(.init(step: step, milliseconds: milliseconds, detail: detail)))
+        return result
+    }
+
+    /// The sandbox of the run that is gone on with, if it still runs; else a new one.
+    private func obtainSandbox() async throws -> Sandbox {
+        if let previous, previous.kept, let id = previous.sandboxID, let sandbox = try? sandboxes.sandbox(id) {
+            return sandbox
+        }
+        return try await sandboxes.create(NewSandbox(template: options.template, metadata: ["run": id]))
+    }
+
+    private func copyIn(_ workspace: Workspace) async throws -> String? {
+        var detail: String?
+        if let files {
+            let counted = Atomic<Int64>(0)
+            _ = counted
+            try await workspace.link.unpack(into: workspace.path, user: Workspace.user, files)
+            detail = options.fileBytes.map { "\($0 / 1024) KiB to \(workspace.path)" } ?? workspace.path
+        } else if let previous, !(previous.kept && isSandbox(previous.sandboxID)) {
+            if Files.exists(store.workspace(previous.id)) {
+                try await workspace.unpack(from: store.workspace(previous.id))
+            } else {
+                try await workspace.make()
+            }
+        } else {
+            try await workspace.make()
+        }
+        if let previous, let session = previous.sessionID, Files.exists(store.session(previous.id)) {
+            let bytes = try Files.read(store.session(previous.id))
+            try await workspace.link.writeFile(bytes, to: workspace.sessionFile(session), user: Workspace.user)
+        }
+        try await workspace.takeBaseline()
+        return detail
+    }
+
+    private func isSandbox(_ id: String?) -> Bool {
+        id.flatMap { try? sandboxes.sandbox($0) } != nil
+    }
+
+    /// Races the agent against the run's time, and against the end of its machine.
+    private func withAgentDeadline(
+        _ progress: RunProgress,
+        _ body: @Sendable @escaping () async throws -> AgentWork
+    ) async throws -> AgentWork {
+        let sandbox = progress.sandbox
+        return try await withThrowingTaskGroup(of: AgentWork?.self) { group in
+            group.addTask { try await withDeadline(.seconds(options.timeout)) { try await body() } }
+            group.addTask {
+                guard let sandbox else { return nil }
+                _ = try await sandbox.ended.value()
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let work = first else {
+                throw SandboxError(.ended, "The sandbox ended during the run: its machine was stopped from outside or crashed")
+            }
+            return work
+        }
+    }
+
+    /// Lets the agent work, and resumes it while that may mend what is missing.
+    private func converse(_ sandbox: Sandbox, _ workspace: Workspace, _ endpoint: GuestGateway.Opening) async throws -> AgentWork {
+        var work = AgentWork(transcript: AgentTranscript(), verdict: Verdict(outcome: .noResult))
+        let output = try Descriptor.open(store.transcript(id), O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+        var prompt = Array(options.prompt)
+        var session = AgentCommand.Session.new(Random.uuid())
+        if let previous = previous?.sessionID { session = .resumed(previous) }
+        let clock = ContinuousClock()
+        for round in 0...max(0, options.repairAttempts) {
+            let start = clock.now
+            try await tell(.step(.init(step: .agent, milliseconds: nil, detail: round == 0 ? nil : "repair \(round)")))
+            schema?.beginRound(round)
+            let end = try await runAgent(round, prompt, session, sandbox, workspace, endpoint, &work.transcript, output)
+            let milliseconds = Int((clock.now - start) / .milliseconds(1))
+            if round == 0 { work.agentMilliseconds = milliseconds } else { work.repairMilliseconds += milliseconds }
+            work.verdict = judge(round, end, &work)
+            try await tell(.step(.init(step: .agent, milliseconds: milliseconds, detail: work.verdict.outcome.rawValue)))
+            guard let reason = work.verdict.repair, round < options.repairAttempts, let id = work.transcript.sessionID else { break }
+            if let limit = options.maxTurns, work.transcript.turns >= limit { break }
+            prompt = Array(reason.utf8)
+            session = .resumed(id)
+        }
+        return work
+    }
+
+    private func judge(_ round: Int, _ end: RoundEnd, _ work: inout AgentWork) -> Verdict {
+        guard let schema else {
+            if case .finished(let text) = end { work.result = .string(text) }
+            return .ofText(end)
+        }
+        let accepted = schema.accepted()
+        work.result = accepted
+        return .ofResult(
+            round: round,
+            end: end,
+            hasResult: accepted != nil,
+            degeneracy: accepted.flatMap { schema.degeneracy(of: $0) },
+            lastFaults: schema.lastFaults(),
+            tool: "mcp__\(AgentCommand.server)__\(options.toolName)"
+        )
+    }
+
+    private func runAgent(
+        _ round: Int,
+        _ prompt: [UInt8],
+        _ session: AgentCommand.Session,
+        _ sandbox: Sandbox,
+        _ workspace: Workspace,
+        _ endpoint: GuestGateway.Opening,
+        _ transcript: inout AgentTranscript,
+        _ output: Descriptor
+    ) async throws -> RoundEnd {
+        let promptFile = "\(AgentCommand.directory)/prompt-\(round).txt"
+        try await sandbox.link.writeFile(prompt, to: promptFile, user: Workspace.user)
+        var systemPromptFile: String?
+        if let text = AgentCommand.systemPrompt(options) {
+            let path = "\(AgentCommand.directory)/system-prompt.txt"
+            try await sandbox.link.writeFile(Array(text.utf8), to: path, user: Workspace.user)
+            systemPromptFile = path
+        }
+        let spent = endpoint.usage.costUSD ?? 0
+        let command = AgentCommand(
+            options: options,
+            session: session,
+            promptFile: promptFile,
+            systemPromptFile: systemPromptFile,
+            workingDirectory: workspace.path,
+            budgetUSD: round == 0 ? options.maxCostUSD.map { max(0.000001, $0 - spent) } : nil,
+            maxTurns: options.maxTurns.map { max(1, $0 - transcript.turns) }
+        )
+        transcript.beginRound()
+        let before = transcript
+        let tell = tell
+        let (after, end) = try await sandbox.link.start(withUser(command.command)) { events in
+            var reader = AgentReader(transcript: before, output: output, endpoint: endpoint, tell: tell)
+            let end = try await reader.read(&events)
+            return (reader.transcript, end)
+        }
+        transcript = after
+        return end
+    }
+
+    private func withUser(_ command: GuestLink.Command) -> GuestLink.Command {
+        var command = command
+        command.user = Workspace.user
+        return command
+    }
+
+    // MARK: Afterwards
+
+    /// Brings out what the run leaves. What can not be brought out is a warning: the result stands without it.
+    private func collect(_ workspace: Workspace, _ progress: inout RunProgress) async {
+        let directory = store.directory(id)
+        do {
+            if let diff = try await workspace.diff() {
+                progress.report.diff = diff
+                try Files.write(diff.utf8, to: store.diff(id))
+            }
+        } catch {
+            progress.report.warnings.append("The diff could not be made: \(error)")
+        }
+        for path in options.artifacts {
+            progress.report.artifacts.append(await artifact(path, workspace, "\(directory)/artifacts"))
+        }
+        do {
+            try await workspace.pack(to: store.workspace(id))
+            if let session = progress.report.sessionID {
+                let bytes = try await workspace.link.readFile(
+                    workspace.sessionFile(session),
+                    user: Workspace.user,
+                    limit: 256 * 1024 * 1024
+                )
+                try Files.write(bytes, to: store.session(id))
+            }
+        } catch {
+            progress.report.warnings.append("The run can not be gone on with: its state could not be kept: \(error)")
+        }
+    }
+
+    private func artifact(_ path: String, _ workspace: Workspace, _ directory: String) async -> RunReport.Artifact {
+        let guestPath = path.hasPrefix("/") ? path : "\(workspace.path)/\(path)"
+        do {
+            let bytes = try await workspace.link.readFile(guestPath, user: Workspace.user, limit: 1 << 30)
+            try Files.makeDirectory(directory)
+            // A flat name: the guest's path decides nothing about where the host writes.
+            let name = String(path.map { $0 == "/" ? "_" : $0 }).drop { $0 == "_" || $0 == "." }
+            let file = "\(directory)/\(name.isEmpty ? "artifact" : String(name))"
+            try Files.write(bytes, to: file)
+            return RunReport.Artifact(path: path, file: file, bytes: bytes.count, error: nil)
+        } catch {
+            return RunReport.Artifact(path: path, file: nil, bytes: nil, error: "\(error)")
+        }
+    }
+
+    private func tearDown(_ progress: RunProgress) async -> RunReport {
+        var report = progress.report
+        let clock = ContinuousClock()
+        let start = clock.now
+        if let endpoint = progress.endpoint {
+            report.usage = endpoint.usage.report
+            if report.costUSD == nil { report.costUSD = endpoint.usage.costUSD }
+            gateway.close(endpoint)
+        }
+        if let schema { report.attempts = schema.attempts() }
+        if let sandbox = progress.sandbox {
+            report.kept = options.keep && sandbox.isRunning
+            if !report.kept { try? await sandboxes.kill(sandbox.id) }
+        }
+        if Files.exists(store.transcript(id)) { report.transcript = store.transcript(id) }
+        report.durations.teardown = Int((clock.now - start) / .milliseconds(1))
+        return report
+    }
+}
+
+/// What a run has and knows so far.
+struct RunProgress: Sendable {
+    var report: RunReport
+    var sandbox: Sandbox?
+    var workspace: Workspace?
+    var endpoint: GuestGateway.Opening?
+
+    /// Turns an error into the outcome that it means.
+    mutating func fail(_ error: any Error) {
+        switch error {
+        case is CancellationError:
+            report.outcome = .cancelled
+            report.error = RunReport.Failure(code: "cancelled", message: "The run was stopped")
+        case is DeadlineExceeded:
+            report.outcome = .timedOut
+            report.error = RunReport.Failure(
+                code: "timed_out",
+                message: "The time was used up before there was a result; raise --timeout or ask for less"
+            )
+        case let error as RunError:
+            report.outcome = .sandboxFailed
+            report.error = RunReport.Failure(code: error.code.rawValue, message: error.message)
+        case let error as SandboxError:
+            report.outcome = .sandboxFailed
+            report.error = RunReport.Failure(code: error.code.rawValue, message: "\(error)")
+        case let error as CallError where sandbox != nil && sandbox?.isRunning == true:
+            report.outcome = .sandboxFailed
+            report.error = RunReport.Failure(code: error.code.rawValue, message: error.message)
+        default:
+            report.outcome = .sandboxFailed
+            let isGone = sandbox.map { !$0.isRunning } ?? false
+            report.error = RunReport.Failure(
+                code: isGone ? "ended" : "internal",
+                message: isGone ? "The sandbox ended during the run (\(error))" : "\(error)"
+            )
+        }
+    }
+}
+
+/// What the agent came to.
+struct AgentWork: Sendable {
+    var transcript: AgentTranscript
+    var verdict: Verdict
+    var result: JSONValue?
+    var agentMilliseconds = 0
+    var repairMilliseconds = 0
+
+    func apply(to progress: inout RunProgress) {
+        progress.report.outcome = verdict.outcome
+        progress.report.error = verdict.failure
+        progress.report.result = result
+        progress.report.sessionID = transcript.sessionID
+        progress.report.model = transcript.model
+        progress.report.turns = transcript.turns
+        progress.report.toolCalls = transcript.toolCalls
+        progress.report.permissionDenials = transcript.permissionDenials
+        progress.report.costUSD = transcript.sessionCostUSD
+        progress.report.durations.agent = agentMilliseconds
+        progress.report.durations.repair = repairMilliseconds
+        for server in transcript.failedServers {
+            progress.report.warnings.append("Claude Code could not reach the MCP server '\(server)'")
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import FoundationEssentials
+import Glibc
+import GuestLink
+import Linux
+import Synchronization
+import Wire
+
+/// The working directory of a run in its guest: what came in, what changed, what goes out.
+struct Workspace: Sendable {
+    static let user = "user"
+    static let home = "/home/user"
+    /// The state of the directory before the agent: a repository of root's own, out of the agent's reach.
+    private static let baseline = "/var/lib/martlet/baseline.git"
+    static let diffLimit = 64 * 1024 * 1024
+    static let stateLimit: Int64 = 1 << 30
+
+    let link: GuestLink
+    let path: String
+
+    init(link: GuestLink, name: String) {
+        self.link = link
+        path = "\(Self.home)/\(name)"
+    }
+
+    /// A directory's name that is only a name.
+    static func isName(_ name: String) -> Bool {
+        !name.isEmpty && name != "." && name != ".." && !name.contains("/") && name.utf8.count <= 200
+            && !name.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
+    }
+
+    func make() async throws {
+        let made = try await link.run(GuestLink.Command("/bin/mkdir", ["-p", "--", path], user: Self.user, directory: "/"))
+        guard made.status == 0 else { throw CallError(.internalError, "Could not make '\(path)': \(made.errorText)") }
+    }
+
+    /// Remembers the directory as it is now.
+    func takeBaseline() async throws {
+        try await git(
+            "mkdir -p /var/lib/martlet && git init -q --bare \(Self.baseline) && g add -A && g commit -q --allow-empty -m baseline"
+        )
+    }
+
+    /// What changed since the baseline, as a git patch; nil when nothing did.
+    func diff() async throws -> String? {
+        let text = try await git("g add -A && g diff --cached --binary --no-color --no-ext-diff --no-textconv HEAD")
+        return text.isEmpty ? nil : text
+    }
+
+    /// Runs a line of shell with `g` as git on the baseline's repository.
+    @discardableResult
+    private func git(_ line: String) async throws -> String {
+        let script = """
+            set -e
+            g() { git --git-dir=\(Self.baseline) --work-tree=. "$@"; }
+            cd "$1"
+            \(line)
+            """
+        var command = GuestLink.Command(
+            "/bin/sh",
+            ["-c", script, "sh", path],
+            user: "root",
+            environment: [
+                "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_AUTHOR_NAME": "martlet",
+                "GIT_AUTHOR_EMAIL": "martlet@localhost", "GIT_COMMITTER_NAME": "martlet",
+                "GIT_COMMITTER_EMAIL": "martlet@localhost", "GIT_OPTIONAL_LOCKS": "0",
+            ],
+            directory: "/"
+        )
+        command.limit = .seconds(120)
+        let result = try await link.run(command, outputLimit: Self.diffLimit)
+        guard result.status == 0 else {
+            throw CallError(.internalError, "git failed in the guest: \(result.errorText.suffix(400))")
+        }
+        return result.text
+    }
+
+    /// Packs the directory into a file of the host.
+    func pack(to file: String) async throws {
+        let output = try Descriptor.open(file, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+        let written = Atomic<Int64>(0)
+        try await link.pack(path, user: Self.user) { bytes in
+            guard written.add(Int64(bytes.count), ordering: .relaxed).newValue <= Self.stateLimit else {
+                throw CallError(.resourceExhausted, "The working directory is larger than \(Self.stateLimit >> 20) MiB")
+            }
+            try output.writeAll(bytes)
+        }
+    }
+
+    /// Unpacks what ``pack(to:)`` wrote.
+    func unpack(from file: String) async throws {
+        let input = try Descriptor.open(file, O_RDONLY)
+        try await link.unpack(into: path, user: Self.user) { body in
+            while true {
+                let bytes = try input.read(upTo: 256 * 1024)
+                if bytes.isEmpty { return }
+                try await body.write(bytes)
+            }
+        }
+    }
+
+    /// The file in which Claude Code keeps a session that was begun in this directory.
+    func sessionFile(_ session: String) -> String {
+        let folder = String(path.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" })
+        return "\(Self.home)/.claude/projects/\(folder)/\(session).jsonl"
+    }
+}
