@@ -80,5 +80,6 @@ let package = Package(
         // Tests.
         tests("ArgumentsTests", ["Arguments"]),
         tests("RecordsTests", ["Records"]),
+        tests("JSONSchemaTests", ["JSONSchema", "Wire"]),
     ]
 )
