@@ -48,6 +48,7 @@ struct Compiler {
         let vocabulary = index.resources[entry.resource].vocabulary
         let reader = KeywordReader(members: members, place: place)
         try reader.checkRemarks()
+        if vocabulary.contains(.older) { try reader.refuseAbandoned() }
         var keywords = try references(reader, in: entry.resource, from: numbers[place] ?? 0)
         if vocabulary.contains(.validation) { keywords += try reader.assertions() }
         if let name = try reader.text("format"), assertFormats || vocabulary.contains(.formatAssertion) {

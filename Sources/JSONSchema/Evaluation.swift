@@ -27,7 +27,7 @@ struct Evaluation {
 
     mutating func faults(of instance: JSONValue) -> [Fault] {
         var seen = Seen()
-        _ = apply(0, to: instance, &seen)
+        _ = apply(program.root, to: instance, &seen)
         if let surrender {
             faults = Array(faults.prefix(Fault.limit - 1))
             faults.append(Fault(instancePath: "", schemaPath: "", message: "/: " + surrender))

@@ -20,7 +20,7 @@ enum Format: String, Sendable, CaseIterable {
         case .uri: NetworkText.isURI(text)
         case .uuid: Self.isUUID(text)
         case .jsonPointer: JSONPointer.tokens(of: text) != nil
-        case .regex: (try? Pattern(text)) != nil
+        case .regex: Pattern.isPattern(text)
         }
     }
 

@@ -37,6 +37,20 @@ struct KeywordReader {
         if let value = members["$vocabulary"], value.object == nil { throw fault("$vocabulary", value, "an object") }
     }
 
+    /// Refuses what an older draft meant by keywords that draft 2020-12 would ignore.
+    func refuseAbandoned() throws(JSONSchemaError) {
+        let successors = [
+            ("dependencies", "'dependentRequired' or 'dependentSchemas'"), ("$recursiveRef", "'$dynamicRef'"),
+        ]
+        for (keyword, successor) in successors where members[keyword] != nil {
+            throw JSONSchemaError(
+                .invalidKeyword,
+                "'\(place[keyword].text)' is a keyword of an older draft; in draft 2020-12 it is \(successor)",
+                at: place[keyword].pointer
+            )
+        }
+    }
+
     private func types() throws(JSONSchemaError) -> [InstanceType]? {
         switch members["type"] {
         case nil: return nil

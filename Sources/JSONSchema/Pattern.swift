@@ -16,6 +16,12 @@ final class Pattern: Sendable {
         let message: String
     }
 
+    /// Whether `source` is a regular expression, be it one that can be searched with here or not.
+    static func isPattern(_ source: String) -> Bool {
+        var translation = PatternTranslation(source, readsOnly: true)
+        return (try? translation.translate()).map { (try? Regex($0)) != nil } ?? false
+    }
+
     init(_ source: String) throws(Refusal) {
         var translation = PatternTranslation(source)
         let translated = try translation.translate()

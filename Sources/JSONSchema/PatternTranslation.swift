@@ -7,6 +7,8 @@ struct PatternTranslation {
     private var rest: ArraySlice<Unicode.Scalar>
     private let count: Int
     private var depth = 0
+    /// Whether look-behind is read as look-ahead: enough to tell that an expression is one, and of no use to search with.
+    private let readsOnly: Bool
 
     /// Longer or deeper than anyone writes by hand; the compiler behind it works by recursion.
     private static let lengthLimit = 10_000
@@ -14,7 +16,8 @@ struct PatternTranslation {
 
     private static let whitespace = #"\t\n\u{B}\f\r \u{A0}\u{FEFF}\u{2028}\u{2029}\p{Zs}"#
 
-    init(_ source: String) {
+    init(_ source: String, readsOnly: Bool = false) {
+        self.readsOnly = readsOnly
         rest = Array(source.unicodeScalars)[...]
         count = rest.count
     }
@@ -76,8 +79,10 @@ struct PatternTranslation {
 
     private mutating func group() throws(Pattern.Refusal) -> String {
         var opening = "("
-        if take("?<=") || take("?<!") { throw refusal("look-behind is not supported") }
-        if take("?<") {
+        if take("?<=") || take("?<!") {
+            guard readsOnly else { throw refusal("look-behind is not supported") }
+            opening = "(?="
+        } else if take("?<") {
             opening = "(?<\(try name())>"
         } else if take("?:") {
             opening = "(?:"
@@ -154,7 +159,12 @@ struct PatternTranslation {
             }
             _ = take("-")
             let (high, highText) = try member()
-            guard let low, let high, low <= high else {
+            guard let low, let high else {
+                // A class begins or ends no range; browsers then read the '-' as itself, and so do the people who write it.
+                text += lowText + Self.literal("-") + highText
+                continue
+            }
+            guard low <= high else {
                 throw refusal("a range inside '[…]' must go from one character to a later one")
             }
             text += "\(lowText)-\(highText)"

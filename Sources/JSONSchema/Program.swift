@@ -2,8 +2,9 @@ import Wire
 
 /// A compiled schema: nodes that point to each other by number, so that recursion in the schema is no cycle in memory.
 struct Program: Sendable {
-    /// The root is node 0.
+    /// There is at least one, the root.
     var nodes: [Node] = []
+    var root = 0
     /// For each schema resource, its `$dynamicAnchor`s.
     var dynamicAnchors: [[String: Int]] = []
     /// Whether any node asks which members and items were already looked at; keeping book costs time.

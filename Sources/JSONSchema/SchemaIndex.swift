@@ -209,7 +209,8 @@ struct SchemaIndex {
             )
         }
         let uri = text.hasSuffix("#") ? String(text.dropLast()) : text
-        if uri == MetaSchemas.root || Vocabulary.olderDrafts.contains(uri) { return .standard }
+        if uri == MetaSchemas.root { return .standard }
+        if Vocabulary.olderDrafts.contains(uri) { return [.standard, .older] }
         guard let dialect = remotes[uri] ?? MetaSchemas.document(uri) else {
             throw JSONSchemaError(
                 .unknownDialect,

@@ -6,6 +6,8 @@ struct Vocabulary: OptionSet, Sendable {
     static let unevaluated = Vocabulary(rawValue: 2)
     static let validation = Vocabulary(rawValue: 4)
     static let formatAssertion = Vocabulary(rawValue: 8)
+    /// The schema says that it follows an older draft.
+    static let older = Vocabulary(rawValue: 16)
     static let standard: Vocabulary = [.applicator, .unevaluated, .validation]
 
     private static let prefix = "https://json-schema.org/draft/2020-12/vocab/"
