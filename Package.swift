@@ -81,5 +81,6 @@ let package = Package(
         tests("ArgumentsTests", ["Arguments"]),
         tests("RecordsTests", ["Records"]),
         tests("JSONSchemaTests", ["JSONSchema", "Wire"]),
+        tests("WireTests", ["Wire"]),
     ]
 )
