@@ -79,10 +79,10 @@ extension Evaluation {
         }
         if count < atLeast {
             let keyword = node.source["minContains"] == nil ? "contains" : "minContains"
-            return fail(node, keyword, "expected at least \(atLeast.of("item")) that fits 'contains', got \(count)")
+            return fail(node, keyword, "expected at least \(atLeast.of("item")) fitting 'contains', got \(count)")
         }
         if let atMost, count > atMost {
-            return fail(node, "maxContains", "expected at most \(atMost.of("item")) that fits 'contains', got more")
+            return fail(node, "maxContains", "expected at most \(atMost.of("item")) fitting 'contains', got more")
         }
         return true
     }

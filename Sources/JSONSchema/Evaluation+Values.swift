@@ -93,7 +93,7 @@ extension Evaluation {
 extension Int {
     /// `1 item`, `2 items`.
     func of(_ noun: String) -> String {
-        "\(self) \(noun)" + (self == 1 ? "" : noun.hasSuffix("y") ? "" : "s")
+        "\(self) \(noun)" + (self == 1 ? "" : "s")
     }
 }
 

@@ -2,8 +2,9 @@ import FoundationEssentials
 
 /// Any JSON document, held whole.
 ///
-/// Integers that fit are kept as integers, so that `3` comes back as `3`; every other number is a `Double`. The order of
-/// an object's keys is not kept; ``encoded(pretty:)`` sorts them, so that equal values have equal bytes.
+/// Integers that fit are kept as integers, also when written `3.0`, so that `3` comes back as `3`; every other number is a
+/// `Double`. The order of an object's keys is not kept; ``encoded(pretty:)`` sorts them, so that equal values have equal
+/// bytes.
 public enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)

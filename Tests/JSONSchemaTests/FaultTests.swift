@@ -31,7 +31,7 @@ import Wire
             [#"/: expected a string that matches the regular expression ^CVE-, got string "x""#]
         ),
         (#"{"const": 1}"#, "2", ["/: expected 1, got integer 2"]),
-        (#"{"contains": {"type": "string"}}"#, "[]", ["/: expected at least 1 item that fits 'contains', got 0"]),
+        (#"{"contains": {"type": "string"}}"#, "[]", ["/: expected at least 1 item fitting 'contains', got 0"]),
         (#"{"uniqueItems": true}"#, "[1, 2, 1.0]", ["/: expected no item twice, but items 0 and 2 are both integer 1"]),
         (#"{"prefixItems": [true], "items": false}"#, "[1, 2]", ["/: expected at most 1 item, got 2"]),
         (#"{"not": {"type": "string"}}"#, #""x""#, [#"/: fits what is not allowed: {"type":"string"}"#]),
