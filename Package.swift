@@ -80,5 +80,7 @@ let package = Package(
         // Tests.
         tests("ArgumentsTests", ["Arguments"]),
         tests("RecordsTests", ["Records"]),
+        tests("JSONSchemaTests", ["JSONSchema", "Wire"]),
+        tests("WireTests", ["Wire"]),
     ]
 )

@@ -2,8 +2,9 @@ import FoundationEssentials
 
 /// Any JSON document, held whole.
 ///
-/// Integers that fit are kept as integers, so that `3` comes back as `3`; every other number is a `Double`. The order of
-/// an object's keys is not kept; ``encoded(pretty:)`` sorts them, so that equal values have equal bytes.
+/// Integers that fit are kept as integers, also when written `3.0`, so that `3` comes back as `3`; every other number is a
+/// `Double`. The order of an object's keys is not kept; ``encoded(pretty:)`` sorts them, so that equal values have equal
+/// bytes.
 public enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
@@ -19,13 +20,8 @@ extension JSONValue {
     ///
     /// - Throws: ``JSONError`` with the place of the fault when `bytes` are not exactly one JSON document.
     public init(parsing bytes: some Collection<UInt8>) throws(JSONError) {
-        do {
-            self = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
-        } catch let error as DecodingError {
-            throw JSONError(error)
-        } catch {
-            throw JSONError(message: "\(error)")
-        }
+        var parser = JSONParser(Array(bytes))
+        self = try parser.document()
     }
 
     public init(parsing text: String) throws(JSONError) {
@@ -103,9 +99,9 @@ extension JSONValue: Codable {
             self = .null
         } else if let value = try? container.decode(String.self) {
             self = .string(value)
-        } else if let value = try? container.decode([String: JSONValue].self) {
+        } else if let value = try Self.unlessOtherType({ try container.decode([String: JSONValue].self) }) {
             self = .object(value)
-        } else if let value = try? container.decode([JSONValue].self) {
+        } else if let value = try Self.unlessOtherType({ try container.decode([JSONValue].self) }) {
             self = .array(value)
         } else if let value = try? container.decode(Bool.self) {
             self = .bool(value)
@@ -113,6 +109,16 @@ extension JSONValue: Codable {
             self = .integer(value)
         } else {
             self = .number(try container.decode(Double.self))
+        }
+    }
+
+    /// The value, or nil when what is there is of another type. A fault further in stays a fault, so that it is reported
+    /// where it is.
+    private static func unlessOtherType<Value>(_ decode: () throws -> Value) throws -> Value? {
+        do {
+            return try decode()
+        } catch DecodingError.typeMismatch {
+            return nil
         }
     }
 
@@ -151,17 +157,6 @@ public struct JSONError: Error, Sendable, CustomStringConvertible {
 
     init(message: String) {
         self.message = message
-    }
-
-    init(_ error: DecodingError) {
-        let context =
-            switch error {
-            case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context): context
-            case .dataCorrupted(let context): context
-            @unknown default: DecodingError.Context(codingPath: [], debugDescription: "\(error)")
-            }
-        // The parser's own words, with line and column, are in the underlying error.
-        self.init(message: context.underlyingError.map { "\($0)" } ?? context.debugDescription)
     }
 
     public var description: String { message }
