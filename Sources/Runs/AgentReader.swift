@@ -12,6 +12,7 @@ struct AgentReader {
     var transcript: AgentTranscript
     let output: Descriptor
     let endpoint: GuestGateway.Opening
+    let schema: ResultSchema?
     let tell: @Sendable (RunEvent) async throws -> Void
     private var lines = LineSplitter()
     private var errorTail: [UInt8] = []
@@ -20,11 +21,13 @@ struct AgentReader {
         transcript: AgentTranscript,
         output: Descriptor,
         endpoint: GuestGateway.Opening,
+        schema: ResultSchema?,
         tell: @escaping @Sendable (RunEvent) async throws -> Void
     ) {
         self.transcript = transcript
         self.output = output
         self.endpoint = endpoint
+        self.schema = schema
         self.tell = tell
     }
 
@@ -35,7 +38,10 @@ struct AgentReader {
                 if let bytes = data.stdout {
                     for line in lines.add(Array(bytes)) { try await take(line) }
                     guard lines.pendingCount <= Self.lineLimit else {
-                        throw CallError(.resourceExhausted, "Claude Code wrote a line longer than \(Self.lineLimit) bytes")
+                        throw CallError(
+                            .resourceExhausted,
+                            "Claude Code wrote a line longer than \(Self.lineLimit) bytes"
+                        )
                     }
                 }
                 if let bytes = data.stderr { errorTail = Array((errorTail + Array(bytes)).suffix(2000)) }
@@ -44,7 +50,9 @@ struct AgentReader {
             if let end = message.event.end {
                 // What came without a line end was cut; it is kept as it is.
                 if let rest = lines.finish() { try await take(rest) }
-                let status = (end.exitCode ?? 0) == 0 && end.exited != false ? nil : end.status ?? "exit status \(end.exitCode ?? 0)"
+                let status =
+                    (end.exitCode ?? 0) == 0 && end.exited != false
+                    ? nil : end.status ?? "exit status \(end.exitCode ?? 0)"
                 let tail = String(decoding: errorTail, as: UTF8.self)
                 return RoundEnd(transcript.ending, status: status, errorTail: Self.trimmed(tail))
             }
@@ -57,6 +65,7 @@ struct AgentReader {
         guard let event = try? JSONValue(parsing: line) else { return }
         let notes = transcript.add(event)
         try await tell(.agent(event))
+        for attempt in schema?.untold() ?? [] { try await tell(.attempt(attempt)) }
         for note in notes {
             switch note {
             case .tool(let name, let detail): try await tell(.progress(progress(tool: name, detail: detail)))

@@ -8,7 +8,6 @@ import Linux
 import MCP
 import RPC
 import Sandboxes
-import Synchronization
 import Wire
 
 /// One run, from its options to its report.
@@ -73,11 +72,11 @@ struct Run: Sendable {
         let endpoint = gateway.open(
             sandbox.id,
             budgetUSD: options.maxCostUSD,
-            results: schema?.server { [tell] attempt in try? await tell(.attempt(attempt)) }
+            results: schema?.server()
         )
         progress.endpoint = endpoint
         if let schema {
-            try await tell(.step(.init(step: .tool, milliseconds: 0, detail: schema.tool.name)))
+            try await tell(.step(.init(step: .tool, milliseconds: 0, detail: schema.toolName)))
         }
         try await withAgentDeadline(progress) { try await converse(sandbox, workspace, endpoint) }.apply(to: &progress)
         try Task.checkCancellation()
@@ -114,8 +113,6 @@ struct Run: Sendable {
     private func copyIn(_ workspace: Workspace) async throws -> String? {
         var detail: String?
         if let files {
-            let counted = Atomic<Int64>(0)
-            _ = counted
             try await workspace.link.unpack(into: workspace.path, user: Workspace.user, files)
             detail = options.fileBytes.map { "\($0 / 1024) KiB to \(workspace.path)" } ?? workspace.path
         } else if let previous, !(previous.kept && isSandbox(previous.sandboxID)) {
@@ -154,14 +151,19 @@ struct Run: Sendable {
             }
             defer { group.cancelAll() }
             guard let first = try await group.next(), let work = first else {
-                throw SandboxError(.ended, "The sandbox ended during the run: its machine was stopped from outside or crashed")
+                throw SandboxError(
+                    .ended,
+                    "The sandbox ended during the run: its machine was stopped from outside or crashed"
+                )
             }
             return work
         }
     }
 
     /// Lets the agent work, and resumes it while that may mend what is missing.
-    private func converse(_ sandbox: Sandbox, _ workspace: Workspace, _ endpoint: GuestGateway.Opening) async throws -> AgentWork {
+    private func converse(_ sandbox: Sandbox, _ workspace: Workspace, _ endpoint: GuestGateway.Opening) async throws
+        -> AgentWork
+    {
         var work = AgentWork(transcript: AgentTranscript(), verdict: Verdict(outcome: .noResult))
         let output = try Descriptor.open(store.transcript(id), O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
         var prompt = Array(options.prompt)
@@ -176,8 +178,11 @@ struct Run: Sendable {
             let milliseconds = Int((clock.now - start) / .milliseconds(1))
             if round == 0 { work.agentMilliseconds = milliseconds } else { work.repairMilliseconds += milliseconds }
             work.verdict = judge(round, end, &work)
-            try await tell(.step(.init(step: .agent, milliseconds: milliseconds, detail: work.verdict.outcome.rawValue)))
-            guard let reason = work.verdict.repair, round < options.repairAttempts, let id = work.transcript.sessionID else { break }
+            try await tell(
+                .step(.init(step: .agent, milliseconds: milliseconds, detail: work.verdict.outcome.rawValue))
+            )
+            guard let reason = work.verdict.repair, round < options.repairAttempts, let id = work.transcript.sessionID
+            else { break }
             if let limit = options.maxTurns, work.transcript.turns >= limit { break }
             prompt = Array(reason.utf8)
             session = .resumed(id)
@@ -232,9 +237,9 @@ struct Run: Sendable {
         )
         transcript.beginRound()
         let before = transcript
-        let tell = tell
+        let (tell, schema) = (tell, schema)
         let (after, end) = try await sandbox.link.start(withUser(command.command)) { events in
-            var reader = AgentReader(transcript: before, output: output, endpoint: endpoint, tell: tell)
+            var reader = AgentReader(transcript: before, output: output, endpoint: endpoint, schema: schema, tell: tell)
             let end = try await reader.read(&events)
             return (reader.transcript, end)
         }

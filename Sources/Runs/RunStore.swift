@@ -60,7 +60,9 @@ struct RunStore: Sendable {
         guard let text = texts.first else {
             throw RunError(.notFound, "There is no run '\(id)'; 'martlet runs' lists them")
         }
-        guard texts.count == 1 else { throw RunError(.notFound, "'\(id)' is the start of more than one run; give more of it") }
+        guard texts.count == 1 else {
+            throw RunError(.notFound, "'\(id)' is the start of more than one run; give more of it")
+        }
         return try JSONValue(parsing: text).decode(RunReport.self)
     }
 

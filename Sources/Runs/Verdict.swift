@@ -141,7 +141,10 @@ struct Verdict: Sendable, Hashable {
                 )
             )
         case .refused(let text):
-            Verdict(outcome: .refused, failure: RunReport.Failure(code: "refused", message: "The model refused: \(text)"))
+            Verdict(
+                outcome: .refused,
+                failure: RunReport.Failure(code: "refused", message: "The model refused: \(text)")
+            )
         case .failed(let failure):
             Verdict(outcome: .agentFailed, failure: failure)
         }

@@ -29,7 +29,9 @@ struct Workspace: Sendable {
     }
 
     func make() async throws {
-        let made = try await link.run(GuestLink.Command("/bin/mkdir", ["-p", "--", path], user: Self.user, directory: "/"))
+        let made = try await link.run(
+            GuestLink.Command("/bin/mkdir", ["-p", "--", path], user: Self.user, directory: "/")
+        )
         guard made.status == 0 else { throw CallError(.internalError, "Could not make '\(path)': \(made.errorText)") }
     }
 

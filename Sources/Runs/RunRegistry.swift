@@ -1,0 +1,217 @@
+// Runs: a headless agent task, from a prompt to a report.
+//
+//     RunRegistry   all runs: starts, cancels, remembers
+//        └─ Run     one run's steps, as one task
+//             ├─ Workspace        the working directory in the guest
+//             ├─ AgentCommand     how Claude Code is started
+//             ├─ AgentReader ─► AgentTranscript   what it says
+//             ├─ ResultSchema     what it hands over
+//             └─ Verdict          what that comes to
+
+import FoundationEssentials
+import Gateway
+import HTTP
+import Linux
+import Records
+import Sandboxes
+import Synchronization
+import Wire
+
+/// All runs of this installation.
+package final class RunRegistry: Sendable {
+    private let sandboxes: SandboxRegistry
+    private let gateway: GuestGateway
+    private let store: RunStore
+    private let hasCredential: Bool
+    private let running = Mutex<[String: Task<RunReport, Never>]>([:])
+
+    package init(
+        sandboxes: SandboxRegistry,
+        gateway: GuestGateway,
+        database: Database,
+        home: Home,
+        hasCredential: Bool
+    ) {
+        self.sandboxes = sandboxes
+        self.gateway = gateway
+        self.hasCredential = hasCredential
+        store = RunStore(database: database, home: home)
+        sandboxes.carryConnections { sandbox, opening, stream in
+            await gateway.carry(sandboxID: sandbox.id, opening, stream)
+        }
+    }
+
+    package var runningCount: Int { running.withLock(\.count) }
+
+    /// Runs an agent and tells what happens; ends with the report, which is also the last event.
+    ///
+    /// Cancelling the calling task, or throwing from `tell`, cancels the run; its sandbox is torn down all the same.
+    ///
+    /// - Throws: ``RunError`` or a schema error when the options can not be used; from then on there is a report.
+    package func run(
+        _ options: RunOptions,
+        files: (@Sendable (BodyWriter) async throws -> Void)?,
+        tell: @escaping @Sendable (RunEvent) async throws -> Void
+    ) async throws {
+        let previous = try await checked(options)
+        let schema = try options.schema.map {
+            try ResultSchema($0, toolName: options.toolName, toolDescription: options.toolDescription)
+        }
+        let id = "r\(Random.name(16))"
+        var initial = RunReport(
+            id: id,
+            template: options.template,
+            isolation: "microvm (\(sandboxes.identity.accelerator.rawValue))",
+            created: Date(),
+            prompt: String(String(decoding: options.prompt, as: UTF8.self).prefix(2000))
+        )
+        initial.resumedFrom = previous?.id
+        let report = initial
+        try await store.insert(report)
+        let run = Run(
+            id: id,
+            options: options,
+            files: files,
+            previous: previous,
+            schema: schema,
+            sandboxes: sandboxes,
+            gateway: gateway,
+            store: store,
+            tell: tell
+        )
+        // The task's owner is the registry, until its end: cancelling a run by name and losing its caller end it alike.
+        let store = store
+        let task = Task(executorPreference: EventLoop.shared) {
+            let final: RunReport
+            do {
+                try await tell(.started(id))
+                final = await run.execute(report)
+            } catch {
+                var lost = report
+                lost.outcome = .cancelled
+                lost.error = RunReport.Failure(code: "cancelled", message: "The caller went away")
+                final = lost
+            }
+            try? await store.update(final)
+            return final
+        }
+        running.withLock { $0[id] = task }
+        let final = await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
+        _ = running.withLock { $0.removeValue(forKey: id) }
+        try await tell(.report(final))
+    }
+
+    private func checked(_ options: RunOptions) async throws -> RunReport? {
+        guard !options.prompt.isEmpty else {
+            throw RunError(.invalidOptions, "The prompt is empty; say what the agent should do")
+        }
+        // Claude Code refuses more on its standard input.
+        guard options.prompt.count <= 10_000_000 else {
+            throw RunError(
+                .invalidOptions,
+                "The prompt is larger than 10 MB; put the material into files and pass --dir"
+            )
+        }
+        guard Workspace.isName(options.directory) else {
+            throw RunError(.invalidOptions, "'\(options.directory)' is no name for a working directory")
+        }
+        guard options.timeout > 0, options.timeout <= 7 * 86_400 else {
+            throw RunError(.invalidOptions, "The time limit must be more than nothing and at most a week")
+        }
+        guard (options.maxTurns ?? 1) > 0, (options.maxCostUSD ?? 1) > 0, (0...20).contains(options.repairAttempts)
+        else {
+            throw RunError(.invalidOptions, "Turns and cost must be more than nothing, repair attempts 0 to 20")
+        }
+        guard Self.isToolName(options.toolName) else {
+            throw RunError(
+                .invalidOptions,
+                "'\(options.toolName)' is no tool name: use letters, digits, '_' and '-', at most 64"
+            )
+        }
+        guard hasCredential else {
+            throw RunError(
+                .noCredential,
+                "There is no way to a model: set ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL for a model of your own "
+                    + "('martlet model script.json' plays one), and start the daemon with it: 'martlet shutdown', then again"
+            )
+        }
+        let template = try sandboxes.templates.template(options.template).manifest
+        if let bytes = options.fileBytes, bytes > Int64(template.diskMiB) << 20 {
+            throw RunError(
+                .tooLarge,
+                "The directory takes \(bytes >> 20) MiB and the disk of '\(options.template)' has \(template.diskMiB) MiB; "
+                    + "leave files out with .gitignore, or build the template with a larger --disk"
+            )
+        }
+        guard let resume = options.resume else { return nil }
+        let previous = try await store.report(resume)
+        guard previous.outcome != nil else { throw RunError(.notResumable, "The run '\(previous.id)' still goes on") }
+        guard let session = previous.sessionID, !session.isEmpty,
+            previous.kept || Files.exists(store.session(previous.id))
+        else {
+            throw RunError(.notResumable, "The run '\(previous.id)' left no session to go on with; start a new one")
+        }
+        return previous
+    }
+
+    private static func isToolName(_ name: String) -> Bool {
+        (1...64).contains(name.utf8.count)
+            && name.unicodeScalars.allSatisfy {
+                $0.isASCII && ($0.properties.isAlphabetic || "0123456789_-".unicodeScalars.contains($0))
+            }
+    }
+
+    // MARK: Afterwards
+
+    package func report(_ id: String) async throws -> RunReport {
+        try await store.report(id)
+    }
+
+    package func list(limit: Int) async throws -> [RunReport] {
+        try await store.list(limit: limit)
+    }
+
+    package func cancel(_ id: String) async throws {
+        let report = try await store.report(id)
+        running.withLock { $0[report.id] }?.cancel()
+    }
+
+    package func remove(_ id: String) async throws {
+        let report = try await store.report(id)
+        guard running.withLock({ $0[report.id] }) == nil else {
+            throw RunError(
+                .invalidOptions,
+                "The run '\(report.id)' still goes on; stop it with 'martlet runs cancel \(report.id)'"
+            )
+        }
+        try await store.remove(report.id)
+    }
+
+    /// The file with the run's transcript, which may still grow.
+    package func transcriptFile(_ id: String) async throws -> String {
+        let report = try await store.report(id)
+        let file = store.transcript(report.id)
+        guard Files.exists(file) else { throw RunError(.notFound, "The run '\(report.id)' has no transcript") }
+        return file
+    }
+
+    /// Ends what the last daemon left open; before the first run.
+    ///
+    /// - Returns: how many runs were cut off.
+    package func recover() async throws -> Int {
+        let abandoned = try await store.endInterrupted()
+        for id in abandoned { try? await sandboxes.kill(id) }
+        return abandoned.count
+    }
+
+    /// Cancels every run and waits for their reports.
+    package func close() async {
+        let tasks = running.withLock { Array($0.values) }
+        for task in tasks { task.cancel() }
+        for task in tasks { _ = await task.value }
+    }
+}
