@@ -67,7 +67,10 @@ let package = Package(
             "Runs",
             ["Linux", "HTTP", "Wire", "RPC", "JSONSchema", "MCP", "GuestLink", "Sandboxes", "Gateway", "Records"]
         ),
-        module("API", ["Linux", "HTTP", "RPC", "Wire", "Sandboxes", "Templates", "Runs"]),
+        module(
+            "API",
+            ["Linux", "HTTP", "RPC", "Wire", "JSONSchema", "Machines", "GuestLink", "Sandboxes", "Templates", "Runs"]
+        ),
         module(
             "Commands",
             [

@@ -57,14 +57,29 @@ package struct CallRouter: Sendable {
                 try await Self.refuse(exchange, CallError(error))
                 return
             }
-            let events = EventWriter<Call.Event>(try exchange.start(200, Self.streamHeaders))
-            do {
-                try await answer(request, Context(headers: exchange.request.headers, exchange: exchange), events)
-                try await events.end(nil)
-            } catch {
-                try await events.end(CallError(error))
+            try await Self.stream(Call.self, exchange) { context, events in
+                try await answer(request, context, events)
             }
         }
+    }
+
+    /// Answers with a stream of events, which ends with the error that `answer` throws, if it does.
+    static func stream<Call: StreamingCall>(
+        _ call: Call.Type,
+        _ exchange: Exchange,
+        _ answer: (Context, EventWriter<Call.Event>) async throws -> Void
+    ) async throws {
+        let events = EventWriter<Call.Event>(try exchange.start(200, streamHeaders))
+        do {
+            try await answer(Context(headers: exchange.request.headers, exchange: exchange), events)
+            try await events.end(nil)
+        } catch {
+            try await events.end(CallError(error))
+        }
+    }
+
+    mutating func handle(_ name: String, _ handler: @escaping @Sendable (Exchange) async throws -> Void) {
+        handlers[name] = handler
     }
 
     package mutating func on<Call: ClientStreamingCall>(

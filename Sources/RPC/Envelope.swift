@@ -36,6 +36,12 @@ package struct EnvelopeDecoder: Sendable {
     /// Whether the stream stopped inside an envelope.
     package var isInsideEnvelope: Bool { !pending.isEmpty }
 
+    /// Takes out what was not read yet, for a stream that goes on with something else.
+    package mutating func rest() -> [UInt8] {
+        defer { pending = [] }
+        return Array(pending)
+    }
+
     /// The next whole envelope, or nil when more bytes are needed.
     ///
     /// - Throws: ``CallError`` for compressed or oversized messages.

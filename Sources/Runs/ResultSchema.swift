@@ -64,8 +64,9 @@ final class ResultSchema: Sendable {
         state.withLock(\.accepted).flatMap { schema.validate($0).isEmpty ? $0 : nil }
     }
 
-    func degeneracy(of result: JSONValue) -> String? {
-        JSONSchema.degeneracy(of: result, schema: schema)
+    /// Why a result that fits is no answer all the same.
+    func emptiness(of result: JSONValue) -> String? {
+        degeneracy(of: result, schema: schema)
     }
 
     func attempts() -> [RunReport.Attempt] {

@@ -201,7 +201,7 @@ struct Run: Sendable {
             round: round,
             end: end,
             hasResult: accepted != nil,
-            degeneracy: accepted.flatMap { schema.degeneracy(of: $0) },
+            degeneracy: accepted.flatMap { schema.emptiness(of: $0) },
             lastFaults: schema.lastFaults(),
             tool: "mcp__\(AgentCommand.server)__\(options.toolName)"
         )

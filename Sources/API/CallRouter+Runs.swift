@@ -1,0 +1,52 @@
+import FoundationEssentials
+import Glibc
+import HTTP
+import Linux
+import RPC
+import Runs
+import Wire
+
+extension CallRouter {
+    mutating func addRunCalls(_ runs: RunRegistry) {
+        onUpload(StartRun.self) { options, upload, context, events in
+            try await refusing {
+                try await runs.run(
+                    options,
+                    files: options.hasFiles ? { try await upload.copy(to: $0) } : nil,
+                    tell: { try await events.send($0) }
+                )
+            }
+        }
+        on(CancelRun.self) { request, _ in
+            try await refusing { try await runs.cancel(request.id) }
+            return Empty()
+        }
+        on(GetRun.self) { request, _ in
+            try await refusing { try await runs.report(request.id) }
+        }
+        on(ListRuns.self) { request, _ in
+            try await refusing {
+                ListRuns.Response(runs: try await runs.list(limit: min(max(1, request.limit), 10_000)))
+            }
+        }
+        on(RemoveRun.self) { request, _ in
+            try await refusing { try await runs.remove(request.id) }
+            return Empty()
+        }
+        on(ReadTranscript.self) { request, _, events in
+            try await refusing {
+                let file = try Descriptor.open(try await runs.transcriptFile(request.id), O_RDONLY)
+                var lines = LineSplitter()
+                while true {
+                    let bytes = try await BlockingPool.run { try file.read(upTo: 256 * 1024) }
+                    if bytes.isEmpty { return }
+                    for line in lines.add(bytes) {
+                        // A line that is no JSON, as the agent's last one may be, is given as text.
+                        let text = String(decoding: line, as: UTF8.self)
+                        try await events.send((try? JSONValue(parsing: line)) ?? .string(text))
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import JSONSchema
+import Linux
+import Machines
+import RPC
+import Runs
+import Sandboxes
+import Templates
+import Wire
+
+/// Runs `body` and turns its errors into what a caller may see, each with the code that fits.
+func refusing<Result>(_ body: () async throws -> Result) async throws -> Result {
+    do {
+        return try await body()
+    } catch {
+        throw CallError(refusing: error)
+    }
+}
+
+extension CallError {
+    init(refusing error: any Error) {
+        switch error {
+        case let error as SandboxError: self.init(Self.code(error.code), "\(error)")
+        case let error as RunError: self.init(Self.code(error.code), error.message)
+        case let error as JSONSchemaError: self.init(.invalidArgument, "\(error)")
+        case let error as TemplateError: self.init(.failedPrecondition, "\(error)")
+        case let error as MachineError:
+            self.init(error.code == .noSpace ? .resourceExhausted : .unavailable, "\(error)")
+        case let error as LinuxError where error.code == .noSpace:
+            self.init(.resourceExhausted, "\(error.message); free some space, or set MARTLET_HOME to a larger disk")
+        default: self.init(error)
+        }
+    }
+
+    private static func code(_ code: SandboxError.Code) -> Code {
+        switch code {
+        case .notFound, .templateNotFound: .notFound
+        case .templateBroken: .failedPrecondition
+        case .noSpace: .resourceExhausted
+        default: .unavailable
+        }
+    }
+
+    private static func code(_ code: RunError.Code) -> Code {
+        switch code {
+        case .notFound: .notFound
+        case .invalidOptions: .invalidArgument
+        case .tooLarge: .resourceExhausted
+        default: .failedPrecondition
+        }
+    }
+}

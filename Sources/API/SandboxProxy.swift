@@ -1,0 +1,68 @@
+import GuestLink
+import HTTP
+import Linux
+import RPC
+import Sandboxes
+import Wire
+
+/// Passes requests on to a guest's agent, body and answer streamed both ways.
+struct SandboxProxy: Sendable {
+    /// Fields that belong to one connection, not to the message: RFC 9110 §7.6.1.
+    private static let hopByHop = [
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer",
+        "Transfer-Encoding", "Upgrade", "Content-Length",
+    ]
+    /// What only the host may ask of a guest.
+    private static let hostOnly = ["/init", GuestProtocol.tunnelPath, "/martlet/release"]
+
+    private let sandboxes: SandboxRegistry
+
+    init(_ sandboxes: SandboxRegistry) {
+        self.sandboxes = sandboxes
+    }
+
+    func forward(_ exchange: Exchange, to id: String) async throws {
+        let sandbox: Sandbox
+        do {
+            sandbox = try sandboxes.sandbox(id)
+        } catch {
+            return try await CallRouter.refuse(exchange, CallError(.notFound, "\(error)"))
+        }
+        guard !Self.hostOnly.contains(exchange.request.path) else {
+            return try await CallRouter.refuse(exchange, CallError(.permissionDenied, "That is between host and guest"))
+        }
+        var head = exchange.request
+        let framing = try BodyFraming.request(exchange.request)
+        for name in Self.hopByHop + [SandboxHeaders.id, SandboxHeaders.port, "X-API-Key", "Expect"] {
+            head.headers[name] = nil
+        }
+        head.headers["Host"] = "guest"
+        head.headers[GuestProtocol.tokenHeader] = sandbox.token.exposed { $0 }
+        let incoming = exchange.body
+        let body: HTTPClient.Body
+        switch framing {
+        case .none, .length(0): body = .none
+        case .length(let length): body = .stream(length: length) { try await Self.copy(incoming, to: $0) }
+        case .chunked, .untilClose: body = .stream(length: nil) { try await Self.copy(incoming, to: $0) }
+        }
+        let http = HTTPClient(idleLimit: 0) { try await Channel.connect(to: sandbox.machine.agentAddress) }
+        try await http.withResponse(to: head, body: body) { response in
+            var headers = response.head.headers
+            let length = headers["Content-Length"].flatMap { Int($0) }
+            for name in Self.hopByHop { headers[name] = nil }
+            let writer = try exchange.start(response.head.status, headers, length: length)
+            // A stream's head must not wait for its first event.
+            try await writer.flush()
+            try await Self.copy(response.body, to: writer)
+            try await writer.finish()
+        }
+    }
+
+    private static func copy(_ source: BodyReader, to destination: BodyWriter) async throws {
+        while true {
+            let bytes = try await source.read()
+            if bytes.isEmpty { return }
+            try await destination.write(bytes)
+        }
+    }
+}
