@@ -9,13 +9,7 @@ import Wire
 extension CallRouter {
     mutating func addRunCalls(_ runs: RunRegistry) {
         onUpload(StartRun.self) { options, upload, context, events in
-            try await refusing {
-                try await runs.run(
-                    options,
-                    files: options.hasFiles ? { try await upload.copy(to: $0) } : nil,
-                    tell: { try await events.send($0) }
-                )
-            }
+            try await refusing { try await start(options, upload, context, events, in: runs) }
         }
         on(CancelRun.self) { request, _ in
             try await refusing { try await runs.cancel(request.id) }
@@ -48,5 +42,41 @@ extension CallRouter {
                 }
             }
         }
+    }
+}
+
+/// Runs, and cancels the run when its caller goes away.
+private func start(
+    _ options: RunOptions,
+    _ upload: Upload,
+    _ context: CallRouter.Context,
+    _ events: EventWriter<RunEvent>,
+    in runs: RunRegistry
+) async throws {
+    let uploaded = Latch<Void>()
+    if !options.hasFiles {
+        try await upload.drain()
+        uploaded.set(())
+    }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+            try await runs.run(
+                options,
+                files: options.hasFiles
+                    ? { body in
+                        try await upload.copy(to: body)
+                        uploaded.set(())
+                    } : nil,
+                tell: { try await events.send($0) }
+            )
+        }
+        group.addTask {
+            // The connection may be looked at only once the request was read to its end.
+            try await uploaded.value()
+            try await context.exchange.clientGone()
+            throw CallError(.canceled, "The caller went away")
+        }
+        defer { group.cancelAll() }
+        try await group.next()
     }
 }

@@ -55,4 +55,9 @@ package struct Upload: Sendable {
             try await destination.write(bytes)
         }
     }
+
+    /// Reads to the end and keeps nothing.
+    package func drain() async throws {
+        while try await !body.read().isEmpty {}
+    }
 }

@@ -1,0 +1,186 @@
+// The daemon's composition: what it is made of, in the order in which one thing needs the other.
+
+import API
+import FoundationEssentials
+import Gateway
+import Glibc
+import HTTP
+import Linux
+import Machines
+import QEMUMachines
+import Records
+import Runs
+import Sandboxes
+import Synchronization
+import Templates
+import Wire
+
+/// How a daemon is started.
+struct DaemonOptions: Sendable {
+    var home: Home
+    /// Where clients with a key connect, on 127.0.0.1; 0 lets the kernel choose.
+    var port: UInt16
+    /// Whether another command started it: then it takes another port when its own is in use, and ends when it is idle.
+    var isBackground: Bool
+    /// How many machines wait per template.
+    var poolSize: Int
+    /// Nil: found out by trying.
+    var accelerator: Accelerator?
+}
+
+/// A daemon that could not start.
+struct DaemonError: Error, Sendable, CustomStringConvertible {
+    let message: String
+    var description: String { message }
+}
+
+/// What the daemon writes about itself for local clients: `daemon.json`. Written at its start, deleted at its end.
+struct DaemonFile: Codable, Sendable {
+    var url: String
+    var processID: Int32
+    var version: String
+}
+
+enum Daemon {
+    /// How long an auto-started daemon stays with nothing to do.
+    static let idleLimit = Duration.seconds(15 * 60)
+
+    /// Serves until it is told to stop.
+    static func serve(_ options: DaemonOptions) async throws {
+        let home = options.home
+        try Files.makeDirectory(home.path)
+        chmod(home.path, 0o700)
+        guard let lock = try Files.lock(home.lock) else {
+            throw DaemonError(message: "A daemon runs already with MARTLET_HOME '\(home.path)'; 'martlet status' tells about it")
+        }
+        defer { lock.close() }
+        let engine = try await QEMUEngine.detect(accelerator: options.accelerator)
+        let database = try await Database(path: home.database, migrations: Migration.all)
+        let upstream = try ModelUpstream.fromEnvironment()
+        let sandboxes = SandboxRegistry(
+            engine: engine,
+            home: home,
+            database: database,
+            poolSize: options.poolSize,
+            log: log
+        )
+        let gateway = GuestGateway(upstream: upstream)
+        let runs = RunRegistry(
+            sandboxes: sandboxes,
+            gateway: gateway,
+            database: database,
+            home: home,
+            hasCredential: upstream.isUsable
+        )
+        let recovered = try await sandboxes.recover()
+        let interrupted = try await runs.recover()
+        if recovered.found + recovered.lost.count + interrupted > 0 {
+            log("found \(recovered.found) sandboxes again, lost \(recovered.lost.count); \(interrupted) runs had been cut off")
+        }
+
+        let listener = try listen(options)
+        let stop = Latch<Bool>()
+        let url = "http://\(listener.address)"
+        let server = ControlServer(
+            sandboxes: sandboxes,
+            runs: runs,
+            templates: try TemplateBuilder(engine: engine, home: home, templates: sandboxes.templates),
+            daemon: ControlServer.Daemon(
+                describe: {
+                    GetDaemon.Response(
+                        version: Version.current,
+                        processID: getpid(),
+                        url: url,
+                        engine: engine.identity.build,
+                        accelerator: engine.identity.accelerator.rawValue,
+                        modelURL: upstream.baseURL,
+                        hasCredential: upstream.isUsable,
+                        sandboxes: sandboxes.list().count,
+                        runs: runs.runningCount
+                    )
+                },
+                shutDown: { stop.set($0) }
+            )
+        )
+        unlink(home.socket)
+        let local = try Listener(.unix(home.socket))
+        let file = DaemonFile(url: url, processID: getpid(), version: Version.current)
+        try Files.write(JSONValue(encoding: file).encoded(pretty: true), to: home.daemonFile)
+        defer {
+            unlink(home.socket)
+            unlink(home.daemonFile)
+        }
+        log("listening on \(url) and \(home.socket); \(engine.identity.build), \(engine.identity.accelerator.rawValue)")
+        sandboxes.fillPools()
+
+        let key = try apiKey(home)
+        let keepsSandboxes = try await withThrowingTaskGroup(of: Bool?.self) { group in
+            group.addTask { try await server.run(on: local, trust: .everyone); return nil }
+            group.addTask { try await server.run(on: listener, trust: .key(key)); return nil }
+            group.addTask { try await stop.value() }
+            group.addTask { try await awaitSignal() }
+            if options.isBackground { group.addTask { try await awaitIdleness(server, sandboxes, runs) } }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+        log("stopping")
+        await runs.close()
+        await sandboxes.close(keepingSandboxes: keepsSandboxes ?? false)
+        await database.close()
+    }
+
+    private static func listen(_ options: DaemonOptions) throws -> Listener {
+        do {
+            return try Listener(.loopback(options.port))
+        } catch let error as LinuxError where error.code == .addressInUse {
+            // Somebody only wants to run an agent; what else listens on the usual port is not in the way.
+            if options.isBackground { return try Listener(.loopback(0)) }
+            throw DaemonError(message: "Port \(options.port) of 127.0.0.1 is in use; choose another with --port")
+        }
+    }
+
+    /// SIGTERM and SIGINT end the daemon and leave sandboxes running, for the next daemon to find.
+    private static func awaitSignal() async throws -> Bool {
+        let signals = try Signals([SIGTERM, SIGINT])
+        _ = try await signals.next()
+        return true
+    }
+
+    private static func awaitIdleness(
+        _ server: ControlServer,
+        _ sandboxes: SandboxRegistry,
+        _ runs: RunRegistry
+    ) async throws -> Bool {
+        while true {
+            try await Task.sleep(for: .seconds(20))
+            if server.idleTime > idleLimit, sandboxes.list().isEmpty, runs.runningCount == 0 { return false }
+        }
+    }
+
+    /// The key of this installation's clients; made once. Its form is one that E2B's clients accept.
+    private static func apiKey(_ home: Home) throws -> Secret {
+        if let bytes = try? Files.read(home.apiKey) {
+            let text = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
+            if text.count == 44 { return Secret(text) }
+        }
+        let key = "e2b_\(Random.hex(20))"
+        try Files.write(key.utf8, to: home.apiKey)
+        return Secret(key)
+    }
+
+    @Sendable
+    private static func log(_ text: String) {
+        let time = Date().formatted(.iso8601)
+        FileDescriptor.standardError.write("\(time) \(text)\n")
+    }
+}
+
+/// Standard error, for words that nobody waits for.
+private struct FileDescriptor {
+    static let standardError = FileDescriptor()
+
+    func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
+    }
+}
