@@ -139,11 +139,11 @@ enum Daemon {
         }
     }
 
-    /// SIGTERM and SIGINT end the daemon and leave sandboxes running, for the next daemon to find.
+    /// SIGTERM, as a service manager sends for a restart, leaves sandboxes running for the next daemon to find; SIGINT, from
+    /// a person at the terminal, ends them.
     private static func awaitSignal() async throws -> Bool {
         let signals = try Signals([SIGTERM, SIGINT])
-        _ = try await signals.next()
-        return true
+        return try await signals.next() == SIGTERM
     }
 
     private static func awaitIdleness(
