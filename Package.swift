@@ -53,7 +53,8 @@ let package = Package(
             name: "martlet-guest",
             dependencies: ["CLinux", "GuestAgent"],
             swiftSettings: settings + [.unsafeFlags(["-static-executable"])],
-            linkerSettings: [.unsafeFlags(["-static-executable"])]
+            // Stripped: every template carries it.
+            linkerSettings: [.unsafeFlags(["-static-executable", "-Xlinker", "-s"])]
         ),
 
         // The spine.
