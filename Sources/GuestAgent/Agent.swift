@@ -1,0 +1,146 @@
+import FoundationEssentials
+import HTTP
+import Linux
+import RPC
+import Wire
+
+/// What an agent is told when it is made.
+package struct AgentSettings: Sendable {
+    /// Recognises the secret that gives the guest its first identity; without it nobody ever can.
+    package var bootstrap: SecretHash?
+    package var users: Users
+    /// Whether an identity sets the clock, the randomness and the names of this machine.
+    package var ownsMachine: Bool
+    /// Where control groups may be made; nil where there is no cgroup2 file system.
+    package var controlGroups: String?
+    /// Where output is spooled.
+    package var spoolDirectory: String
+    /// How long a program's connection waits for the host.
+    package var tunnelPatience = Duration.seconds(10)
+
+    package init(
+        bootstrap: SecretHash?,
+        users: Users,
+        ownsMachine: Bool,
+        controlGroups: String?,
+        spoolDirectory: String
+    ) {
+        self.bootstrap = bootstrap
+        self.users = users
+        self.ownsMachine = ownsMachine
+        self.controlGroups = controlGroups
+        self.spoolDirectory = spoolDirectory
+    }
+}
+
+/// The guest's agent: all it answers, on one port.
+///
+///     GET /health          anyone
+///     POST /init           the bootstrap secret, once; then the current token
+///     everything else      the current token
+package final class Agent: Sendable {
+    private let settings: AgentSettings
+    private let authority: Authority
+    private let processes: Processes
+    private let tunnels: Tunnels
+    private let files: FileTransfer
+    private let archives: Archives
+    private let meter = Meter()
+    private let router: CallRouter
+
+    package init(_ settings: AgentSettings) throws {
+        self.settings = settings
+        authority = Authority(bootstrap: settings.bootstrap)
+        processes = Processes(
+            groups: try settings.controlGroups.map { path throws(LinuxError) in try ControlGroups(path) },
+            spoolDirectory: settings.spoolDirectory
+        )
+        tunnels = Tunnels(patience: settings.tunnelPatience)
+        let requester = Requesters(users: settings.users, authority: authority)
+        files = FileTransfer(requester: requester)
+        archives = Archives(requester: requester)
+        var router = CallRouter()
+        ProcessService(processes: processes, requester: requester).register(in: &router)
+        FilesystemService(requester: requester).register(in: &router)
+        self.router = router
+    }
+
+    /// How many connections from the host wait to be used.
+    package var parkedTunnels: Int { tunnels.parkedCount }
+
+    /// Serves until the task is cancelled.
+    ///
+    /// - Parameters:
+    ///   - listener: where the host asks.
+    ///   - gateway: on the loopback, where programs of the guest find the way out.
+    package func run(on listener: Listener, gateway: Listener) async throws {
+        let server = HTTPServer { [self] exchange in
+            do {
+                try await answer(exchange)
+            } catch let error as CallError {
+                throw HTTPError(Self.status(error), error.message)
+            }
+        }
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await server.run(on: listener) }
+            group.addTask { [tunnels] in try await tunnels.run(on: gateway) }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    /// Kills all processes that were started through the agent; for one that stops while its machine goes on.
+    package func killAll() async {
+        await processes.killAll()
+    }
+
+    private func answer(_ exchange: Exchange) async throws {
+        let request = exchange.request
+        if request.path == "/health", request.method == "GET" { return try await exchange.respond(204) }
+        if request.path == "/init", request.method == "POST" { return try await identify(exchange) }
+        try authority.admit(request.headers)
+        if try await router.route(exchange) { return }
+        switch (request.method, request.path) {
+        case ("GET", "/files"): try await files.download(exchange)
+        case ("POST", "/files"): try await files.upload(exchange)
+        case ("GET", "/metrics"):
+            let metrics = try await BlockingPool.run { [meter] in meter.measure() }
+            try await Self.respond(exchange, metrics)
+        case ("GET", "/envs"): try await Self.respond(exchange, authority.surroundings.variables)
+        case ("POST", GuestProtocol.unpackPath): try await archives.unpack(exchange)
+        case ("GET", GuestProtocol.packPath): try await archives.pack(exchange)
+        case ("POST", GuestProtocol.tunnelPath): try await tunnels.park(exchange)
+        default: throw HTTPError(404, "There is no '\(request.method) \(request.path)' in this guest")
+        }
+    }
+
+    /// Makes the guest what it is from now on, and forgets whose it was.
+    private func identify(_ exchange: Exchange) async throws {
+        let headers = exchange.request.headers
+        try authority.admitIdentity(headers)
+        let body = try await exchange.body.collect(limit: 1024 * 1024)
+        let identity: GuestIdentity
+        do {
+            identity = try JSONDecoder().decode(GuestIdentity.self, from: Data(body))
+        } catch {
+            throw HTTPError(400, "The body is not a guest's identity: \(error)")
+        }
+        guard !identity.accessToken.isEmpty, identity.entropy.count >= 32 else {
+            throw HTTPError(400, "An identity has an access token and at least 32 bytes of entropy")
+        }
+        if settings.ownsMachine { try await BlockingPool.run { try MachineIdentity.apply(identity) } }
+        try authority.take(identity, headers)
+        tunnels.dropParked()
+        try await exchange.respond(204)
+    }
+
+    private static func respond(_ exchange: Exchange, _ value: some Encodable) async throws {
+        let body = Array(try JSONEncoder().encode(value))
+        try await exchange.respond(200, ["Content-Type": "application/json"], body: body)
+    }
+
+    /// The status of a plain answer: as for calls, but a full disk has one of its own.
+    private static func status(_ error: CallError) -> Int {
+        error.code == .resourceExhausted ? 507 : error.httpStatus
+    }
+}

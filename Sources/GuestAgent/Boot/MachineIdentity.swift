@@ -1,0 +1,31 @@
+import CLinux
+import Glibc
+import Linux
+import Wire
+
+/// What makes two guests from one snapshot different from each other.
+enum MachineIdentity {
+    /// Sets clock, randomness and names. Blocks.
+    static func apply(_ identity: GuestIdentity) throws(LinuxError) {
+        let second: Int64 = 1_000_000_000
+        try check("set the clock") {
+            clinux_set_clock(identity.timeNanoseconds / second, identity.timeNanoseconds % second)
+        }
+        let entropy = Array(identity.entropy)
+        // The kernel takes 256 bytes at a time.
+        for start in stride(from: 0, to: entropy.count, by: 256) {
+            let piece = Array(entropy[start..<min(start + 256, entropy.count)])
+            try check("add entropy") { clinux_add_entropy(piece, piece.count) }
+        }
+        try check("set the host name") { clinux_set_hostname(identity.hostname) }
+        try write("\(identity.hostname)\n", to: "/etc/hostname")
+        // sudo and others look their own host up and complain when it is not there.
+        try write("127.0.0.1 localhost \(identity.hostname)\n::1 localhost\n", to: "/etc/hosts")
+        try write("\(identity.machineID)\n", to: "/etc/machine-id")
+    }
+
+    static func write(_ text: String, to path: String) throws(LinuxError) {
+        let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+        try file.writeAll(text.utf8)
+    }
+}

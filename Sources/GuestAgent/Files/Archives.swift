@@ -1,0 +1,139 @@
+import Glibc
+import HTTP
+import Linux
+import Wire
+
+/// `POST /martlet/unpack` and `GET /martlet/pack`: directories as tar streams, packed and unpacked by the guest's own tar
+/// with the rights of the user.
+struct Archives: Sendable {
+    let requester: Requesters
+
+    /// What a tar is given and gives.
+    private struct Tar: Sendable {
+        var child: ChildProcess
+        var input: Channel
+        var output: Channel
+        var error: Channel
+
+        func close() {
+            for channel in [input, output, error] { channel.close() }
+        }
+
+        func stop() {
+            child.send(SIGKILL)
+            close()
+        }
+    }
+
+    func unpack(_ exchange: Exchange) async throws {
+        let (place, path) = try await target(exchange)
+        let files = Files(account: place.account, switchesUser: requester.users.areSwitched)
+        let tar = try await BlockingPool.run { [self] in
+            try files.ensureDirectory(path)
+            return try start(["-x", "-f", "-", "-C", path], place)
+        }
+        defer { tar.stop() }
+        async let words = Self.collect(tar.error)
+        async let noise = Self.collect(tar.output)
+        do {
+            while true {
+                let bytes = try await exchange.body.read()
+                if bytes.isEmpty { break }
+                try await tar.input.write(bytes)
+            }
+        } catch let error as LinuxError where error.code == .brokenPipe {
+            // tar has given up; its words say why.
+        }
+        tar.input.close()
+        let status = try await tar.child.exit.value()
+        let said = await words
+        _ = await noise
+        guard status.isSuccess else { throw Self.failure("unpacked into", path, said) }
+        try await exchange.respond(204)
+    }
+
+    func pack(_ exchange: Exchange) async throws {
+        let (place, path) = try await target(exchange)
+        let tar = try await BlockingPool.run { [self] in
+            var status = stat()
+            guard stat(path, &status) == 0 else { throw CallError(LinuxError("find '\(path)'"), path) }
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                throw CallError(.invalidArgument, "path '\(path)' is not a directory")
+            }
+            return try start(["-c", "-f", "-", "-C", path, "."], place)
+        }
+        defer { tar.stop() }
+        tar.input.close()
+        async let words = Self.collect(tar.error)
+        var bytes = try await tar.output.read()
+        if bytes.isEmpty {
+            let said = await words
+            throw Self.failure("packed", path, said)
+        }
+        let body = try exchange.start(200, ["Content-Type": "application/x-tar"])
+        while !bytes.isEmpty {
+            try await body.write(bytes)
+            bytes = try await tar.output.read()
+        }
+        let status = try await tar.child.exit.value()
+        // 1 is a file that changed while it was read: it is in the archive all the same. After anything worse the body
+        // must not look complete, so it is left without its end.
+        let said = await words
+        guard status == .exited(0) || status == .exited(1) else { throw Self.failure("packed", path, said) }
+        try await body.finish()
+    }
+
+    private func target(_ exchange: Exchange) async throws -> (Place, String) {
+        guard let path = exchange.request.query["path"] else { throw HTTPError(400, "An archive needs a path") }
+        let place = try await requester.place(exchange.request)
+        return (place, try place.resolve(path))
+    }
+
+    private func start(_ arguments: [String], _ place: Place) throws -> Tar {
+        let input = try Descriptor.pipe()
+        let output = try Descriptor.pipe()
+        let error = try Descriptor.pipe()
+        guard let program = Program.find("tar", path: "/bin:/usr/bin") else {
+            throw HTTPError(501, "There is no tar in this guest")
+        }
+        var spawn = Spawn(
+            path: program,
+            arguments: ["tar"] + arguments,
+            // The words of tar are read, so they must be in one language.
+            environment: ["PATH": "/usr/bin:/bin", "HOME": place.account.home, "LC_ALL": "C"],
+            input: input.reading,
+            output: output.writing,
+            error: error.writing
+        )
+        spawn.directory = "/"
+        spawn.startsSession = true
+        if requester.users.areSwitched {
+            let account = place.account
+            spawn.user = Spawn.User(uid: account.uid, gid: account.gid, groups: account.groups)
+        }
+        let child = try ChildProcess.start(spawn)
+        for end in [input.reading, output.writing, error.writing] { end.close() }
+        return Tar(
+            child: child,
+            input: try Channel(input.writing),
+            output: try Channel(output.reading),
+            error: try Channel(error.reading)
+        )
+    }
+
+    /// The first words that a tar says; the rest is read and dropped, so that it never waits.
+    private static func collect(_ channel: Channel) async -> String {
+        var words: [UInt8] = []
+        while let bytes = try? await channel.read(), !bytes.isEmpty {
+            if words.count < 4096 { words += bytes }
+        }
+        return String(decoding: words, as: UTF8.self)
+    }
+
+    /// Tar tells a full disk by its words alone.
+    private static func failure(_ action: String, _ path: String, _ words: String) -> HTTPError {
+        let lines = words.split(separator: "\n").prefix(3).joined(separator: "; ")
+        let status = words.contains("No space left on device") ? 507 : 400
+        return HTTPError(status, "'\(path)' was not \(action): \(lines.isEmpty ? "tar failed" : lines)")
+    }
+}

@@ -1,0 +1,78 @@
+import CLinux
+import Glibc
+import Linux
+import Wire
+
+/// The program `martlet-guest`.
+///
+///     as PID 1                                             boots the machine and serves it
+///     martlet-guest --serve-for-tests PORT DIRECTORY HASH  serves the calling user on the loopback; no machine is touched
+package enum GuestProgram {
+    /// Does what must be done before there is a second thread: a signal that one thread does not block is never read.
+    package static func prepare() {
+        clinux_boot_is_linked()
+        Signals.block([SIGCHLD])
+    }
+
+    /// Runs until the machine is switched off, or the program is ended; gives its exit status.
+    package static func main(_ arguments: [String]) async -> Int32 {
+        let body: @Sendable () async throws -> Void
+        if getpid() == 1 {
+            body = serveMachine
+        } else if arguments.count == 5, arguments[1] == "--serve-for-tests", let port = UInt16(arguments[2]) {
+            body = { try await serveCaller(port, directory: arguments[3], hash: arguments[4]) }
+        } else {
+            Console.say("boots a guest as its first process; it does nothing elsewhere")
+            return 64
+        }
+        // The task's owner is this function, which waits for it.
+        let serving = Task(executorPreference: EventLoop.shared) {
+            do {
+                try await body()
+                return Int32(0)
+            } catch {
+                Console.say("stopped: \(error)")
+                return 1
+            }
+        }
+        let status = await serving.value
+        // A first process that ends is a kernel panic; a machine without an agent is of no use, so it goes off instead.
+        if getpid() == 1 { _ = clinux_power_off() }
+        return status
+    }
+
+    private static func serveMachine() async throws {
+        let boot = Boot()
+        Console.say("started")
+        try await boot.run()
+        let agent = try Agent(
+            AgentSettings(
+                bootstrap: boot.bootstrap,
+                users: .ofGuest,
+                ownsMachine: true,
+                controlGroups: "/sys/fs/cgroup/martlet",
+                spoolDirectory: "/var/tmp"
+            )
+        )
+        let listener = try Listener(.tcp("0.0.0.0", GuestProtocol.agentPort))
+        let gateway = try Listener(.loopback(GuestProtocol.gatewayPort))
+        Console.say(boot.bootstrap == nil ? "ready, but without a bootstrap hash it answers nobody" : "ready")
+        try await agent.run(on: listener, gateway: gateway)
+    }
+
+    private static func serveCaller(_ port: UInt16, directory: String, hash: String) async throws {
+        let agent = try Agent(
+            AgentSettings(
+                bootstrap: SecretHash(hexadecimal: hash),
+                users: .caller(home: directory),
+                ownsMachine: false,
+                controlGroups: nil,
+                spoolDirectory: directory
+            )
+        )
+        let listener = try Listener(.loopback(port))
+        let gateway = try Listener(.loopback(0))
+        Console.say("ready, agent \(listener.address), gateway \(gateway.address)")
+        try await agent.run(on: listener, gateway: gateway)
+    }
+}

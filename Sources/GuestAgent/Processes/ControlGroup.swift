@@ -1,0 +1,47 @@
+import Glibc
+import Linux
+import Synchronization
+
+/// The control groups that processes live in, one each, so that all a process has started can be found and killed.
+final class ControlGroups: Sendable {
+    private let directory: String
+    private let next = Atomic<UInt64>(0)
+
+    /// - Parameter directory: of a cgroup2 file system; made if missing.
+    init(_ directory: String) throws(LinuxError) {
+        self.directory = directory
+        if mkdir(directory, 0o755) < 0, errno != EEXIST { throw LinuxError("make the control group '\(directory)'") }
+    }
+
+    /// Makes an empty group. Blocks.
+    func make() throws(LinuxError) -> ControlGroup {
+        sweep()
+        let number = next.add(1, ordering: .relaxed).newValue
+        let path = "\(directory)/\(number)"
+        try check("make the control group '\(path)'") { mkdir(path, 0o755) }
+        return ControlGroup(path: path)
+    }
+
+    /// Removes groups that processes have left, and those of daemons that have ended since. Blocks.
+    func sweep() {
+        for name in (try? Directory.names(directory)) ?? [] where UInt64(name) != nil {
+            rmdir("\(directory)/\(name)")
+        }
+    }
+}
+
+/// One control group.
+struct ControlGroup: Sendable {
+    let path: String
+
+    /// Opens the file that a child writes itself into.
+    func entrance() throws(LinuxError) -> Descriptor {
+        try Descriptor.open("\(path)/cgroup.procs", O_WRONLY)
+    }
+
+    /// Kills everything in the group, what it forks meanwhile included.
+    func kill() {
+        guard let file = try? Descriptor.open("\(path)/cgroup.kill", O_WRONLY) else { return }
+        try? file.writeAll(Array("1".utf8))
+    }
+}

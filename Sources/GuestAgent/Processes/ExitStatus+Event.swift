@@ -1,0 +1,47 @@
+import Glibc
+import Linux
+import Wire
+
+extension ProcessEvent.End {
+    /// Tells an exit status as Go programs do, which is what E2B's clients expect.
+    ///
+    /// - Parameter loss: why output is missing, if it is.
+    init(_ status: ExitStatus, loss: String?) {
+        let code: Int32
+        let text: String
+        let exited: Bool
+        switch status {
+        case .exited(let number):
+            (code, text, exited) = (number, "exit status \(number)", true)
+        case .signalled(let signal):
+            (code, text, exited) = (-1, "signal: \(Self.name(signal))", false)
+        }
+        let errors = [status.isSuccess ? nil : text, loss].compactMap { $0 }
+        self.init(
+            exitCode: code,
+            exited: exited,
+            status: text,
+            error: errors.isEmpty ? nil : errors.joined(separator: "; ")
+        )
+    }
+
+    private static func name(_ signal: Int32) -> String {
+        strsignal(signal).map { String(cString: $0).lowercased() } ?? String(signal)
+    }
+}
+
+/// The signals that a caller may send, by their names on the wire.
+enum SignalName {
+    private static let numbers: [String: Int32] = [
+        "SIGNAL_SIGTERM": SIGTERM, "SIGNAL_SIGKILL": SIGKILL, "SIGNAL_SIGINT": SIGINT, "SIGNAL_SIGHUP": SIGHUP,
+        "SIGNAL_SIGQUIT": SIGQUIT, "SIGNAL_SIGUSR1": SIGUSR1, "SIGNAL_SIGUSR2": SIGUSR2, "SIGNAL_SIGWINCH": SIGWINCH,
+        "SIGNAL_SIGSTOP": SIGSTOP, "SIGNAL_SIGCONT": SIGCONT,
+    ]
+
+    static func number(_ name: String) throws(CallError) -> Int32 {
+        guard let number = numbers[name] else {
+            throw CallError(.unimplemented, "The signal '\(name)' can not be sent")
+        }
+        return number
+    }
+}

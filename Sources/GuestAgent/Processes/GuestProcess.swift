@@ -1,0 +1,133 @@
+import Glibc
+import Linux
+import Synchronization
+import Wire
+
+/// A process that was started through the agent, from its start until nobody may ask for it any more.
+final class GuestProcess: Sendable {
+    /// How it ended, as its readers are told.
+    enum Ending: Sendable {
+        case status(ExitStatus)
+        /// It ran longer than whoever started it allowed.
+        case overtime(Duration)
+    }
+
+    /// A pipe or terminal that the process writes to.
+    struct Outlet: Sendable {
+        var stream: OutputStream
+        var channel: Channel
+        /// How many bytes can wait inside; what may be read after the process has ended.
+        var capacity: Int
+    }
+
+    let config: ProcessConfig
+    let tag: String?
+    let isSpooled: Bool
+    let input: ProcessInputs
+    let output: any OutputStore
+    /// Set when the process has ended and all its output is in ``output``.
+    let ending = Latch<Ending>()
+    /// Set when a reader was told the end.
+    let isTold = Latch<Void>()
+
+    private let child: ChildProcess
+    private let group: ControlGroup?
+    private let outlets: [Outlet]
+    /// Why the agent has killed it, if it has.
+    private let kill = Mutex<KillReason?>(nil)
+
+    private enum KillReason {
+        case request
+        case overtime(Duration)
+    }
+
+    init(
+        _ request: StartProcess.Request,
+        child: ChildProcess,
+        group: ControlGroup?,
+        outlets: [Outlet],
+        input: ProcessInputs,
+        output: any OutputStore
+    ) {
+        config = request.process
+        tag = request.tag
+        isSpooled = request.spool ?? false
+        self.child = child
+        self.group = group
+        self.outlets = outlets
+        self.input = input
+        self.output = output
+    }
+
+    var pid: UInt32 { UInt32(child.pid) }
+    var isRunning: Bool { child.exit.current == nil }
+
+    /// Carries the output until the process has ended.
+    ///
+    /// A child that goes on in the background may keep a pipe open; it is given a moment, for what the shell left it to
+    /// write, and then no longer waited for. Only a process that was killed takes its whole group with it.
+    func live(limit: Duration?) async {
+        let drained = Latch<Void>()
+        // Owned by this function: it is awaited below.
+        let carrying = Task(executorPreference: EventLoop.shared) {
+            await withTaskGroup { carriers in
+                for outlet in self.outlets { carriers.addTask { await self.carry(outlet) } }
+            }
+            drained.set(())
+        }
+        // Owned by this function: it is cancelled below.
+        let clock = limit.map { limit in
+            Task(executorPreference: EventLoop.shared) {
+                try await Task.sleep(for: limit)
+                await self.kill(.overtime(limit))
+            }
+        }
+        // This task is never cancelled, so the status comes.
+        let status = (try? await child.exit.value()) ?? .signalled(SIGKILL)
+        clock?.cancel()
+        try? await withDeadline(Self.patience) { try await drained.value() }
+        carrying.cancel()
+        await carrying.value
+        if kill.withLock({ $0 != nil }) { await killGroup() }
+        input.close()
+        for outlet in outlets { outlet.channel.close() }
+        output.finish()
+        if case .overtime(let limit) = kill.withLock({ $0 }) {
+            ending.set(.overtime(limit))
+        } else {
+            ending.set(.status(status))
+        }
+    }
+
+    /// How long children that outlive the process may go on writing to its output.
+    private static let patience = Duration.milliseconds(100)
+
+    private func carry(_ outlet: Outlet) async {
+        var left = outlet.capacity
+        // A read of a cancelled task still takes what is there, and fails where it would wait.
+        while let bytes = try? await outlet.channel.read(upTo: OutputChunk.limit), !bytes.isEmpty {
+            await output.add(outlet.stream, bytes)
+            if Task.isCancelled {
+                left -= bytes.count
+                if left <= 0 { return }
+            }
+        }
+    }
+
+    /// Sends a signal to the process; SIGKILL reaches all that it has started.
+    func signal(_ number: Int32) async {
+        if number == SIGKILL { await kill(.request) } else { child.send(number) }
+    }
+
+    private func kill(_ reason: KillReason) async {
+        kill.withLock { kill in if kill == nil { kill = reason } }
+        if group == nil, isRunning { _ = Glibc.kill(-child.pid, SIGKILL) }
+        child.send(SIGKILL)
+        await killGroup()
+    }
+
+    private func killGroup() async {
+        guard let group else { return }
+        try? await BlockingPool.run { group.kill() }
+    }
+}

@@ -1,0 +1,55 @@
+import FoundationEssentials
+import Wire
+
+/// Which of a process's outputs.
+enum OutputStream: Sendable {
+    case stdout, stderr, terminal
+}
+
+/// Bytes that a process wrote.
+struct OutputChunk: Sendable {
+    /// The most that one event carries.
+    static let limit = 32 * 1024
+
+    var stream: OutputStream
+    var bytes: [UInt8]
+
+    var event: ProcessEvent {
+        let data = Data(bytes)
+        switch stream {
+        case .stdout: return .data(ProcessEvent.Output(stdout: data))
+        case .stderr: return .data(ProcessEvent.Output(stderr: data))
+        case .terminal: return .data(ProcessEvent.Output(pty: data))
+        }
+    }
+}
+
+/// What the reader of an output gets next.
+enum OutputItem: Sendable {
+    case chunk(OutputChunk)
+    /// Nothing was written for so long that the reader should show that it lives.
+    case keepalive
+    /// All was read and nothing more will come.
+    case finished
+}
+
+/// Where a process's output goes between its pipes and its readers.
+protocol OutputStore: AnyObject, Sendable {
+    /// Takes bytes that the process wrote. It may wait for readers; when the task is cancelled it takes them at once.
+    func add(_ stream: OutputStream, _ bytes: [UInt8]) async
+    /// Says that no more will be added.
+    func finish()
+    /// Joins. What a reader gets of what was written earlier is the store's own choice.
+    func reader() -> any OutputReader
+    /// Why some of the output is missing for everybody, if it is.
+    var loss: String? { get }
+}
+
+/// One reader of a process's output; used by one task.
+protocol OutputReader: AnyObject, Sendable {
+    func next() async throws -> OutputItem
+    /// Makes ``next()`` give a keepalive when nothing else is there.
+    func keepAlive()
+    /// Leaves, so that nobody waits for this reader any more.
+    func close()
+}

@@ -1,0 +1,155 @@
+import CLinux
+import Glibc
+import Linux
+import Synchronization
+import Wire
+
+/// The processes that were started through the agent.
+final class Processes: Sendable {
+    /// What a start needs besides the request.
+    struct Setting: Sendable {
+        var account: Account
+        /// Whether to become the account's user.
+        var switchesUser: Bool
+        /// Before the request's own.
+        var variables: [String: String]
+        var directory: String
+        /// The process is killed when it runs longer.
+        var limit: Duration?
+    }
+
+    private let byPID = Mutex<[UInt32: GuestProcess]>([:])
+    private let groups: ControlGroups?
+    private let spoolDirectory: String
+
+    init(groups: ControlGroups?, spoolDirectory: String) {
+        self.groups = groups
+        self.spoolDirectory = spoolDirectory
+    }
+
+    var running: [GuestProcess] {
+        byPID.withLock { $0.values.filter(\.isRunning) }.sorted { $0.pid < $1.pid }
+    }
+
+    func find(_ selector: ProcessSelector) throws(CallError) -> GuestProcess {
+        if let pid = selector.pid {
+            guard let process = byPID.withLock({ $0[pid] }) else {
+                throw CallError(.notFound, "process with pid \(pid) not found")
+            }
+            return process
+        }
+        guard let tag = selector.tag else { throw CallError(.invalidArgument, "A process is named by its pid or tag") }
+        let named = byPID.withLock { $0.values.filter { $0.tag == tag } }
+        guard let process = named.first(where: \.isRunning) ?? named.first else {
+            throw CallError(.notFound, "process with tag '\(tag)' not found")
+        }
+        return process
+    }
+
+    /// Starts a process, with a reader that misses nothing.
+    func start(
+        _ request: StartProcess.Request,
+        _ setting: Setting
+    ) async throws -> (process: GuestProcess, reader: any OutputReader) {
+        let process = try await BlockingPool.run { [self] in try launch(request, setting) }
+        let reader = process.output.reader()
+        byPID.withLock { $0[process.pid] = process }
+        // The task's owner is this registry: it ends when the process is forgotten.
+        Task(executorPreference: EventLoop.shared) { [self] in
+            await process.live(limit: setting.limit)
+            try? await BlockingPool.run { [groups] in groups?.sweep() }
+            await Self.keep(process)
+            byPID.withLock { if $0[process.pid] === process { $0[process.pid] = nil } }
+        }
+        return (process, reader)
+    }
+
+    /// Waits as long as somebody may still ask how a process ended: what is spooled stays until it was read, for a while.
+    private static func keep(_ process: GuestProcess) async {
+        if process.isSpooled {
+            try? await withDeadline(.seconds(900)) { try await process.isTold.value() }
+        }
+        try? await Task.sleep(for: .seconds(30))
+    }
+
+    /// Kills everything; for an agent that stops while its machine goes on.
+    func killAll() async {
+        for process in running { await process.signal(SIGKILL) }
+    }
+
+    // MARK: Starting
+
+    private func launch(_ request: StartProcess.Request, _ setting: Setting) throws -> GuestProcess {
+        let environment = Self.environment(request, setting)
+        let config = request.process
+        var status = stat()
+        guard stat(setting.directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw CallError(.invalidArgument, "cwd '\(config.cwd ?? setting.directory)' does not exist")
+        }
+        let path = try Self.executable(config.cmd, environment["PATH"], in: setting.directory)
+        let output: any OutputStore =
+            request.spool ?? false ? try SpooledOutput(directory: spoolDirectory) : LiveOutput()
+        let plumbing =
+            try request.pty.map { try Plumbing.terminal($0.size, for: setting) }
+            ?? Plumbing.pipes(request, for: setting)
+        let group = try groups?.make()
+        var spawn = Spawn(
+            path: path,
+            arguments: [config.cmd] + (config.args ?? []),
+            environment: environment,
+            input: plumbing.child.input,
+            output: plumbing.child.output,
+            error: plumbing.child.error
+        )
+        spawn.directory = setting.directory
+        spawn.startsSession = true
+        spawn.takesTerminal = request.pty != nil
+        spawn.cgroup = try group?.entrance()
+        if setting.switchesUser {
+            let account = setting.account
+            spawn.user = Spawn.User(uid: account.uid, gid: account.gid, groups: account.groups)
+        }
+        let child: ChildProcess
+        do {
+            child = try ChildProcess.start(spawn)
+        } catch let error as SpawnError {
+            throw CallError(error.code == .denied ? .permissionDenied : .invalidArgument, error.message)
+        }
+        plumbing.child.close()
+        return GuestProcess(
+            request,
+            child: child,
+            group: group,
+            outlets: plumbing.outlets,
+            input: plumbing.input,
+            output: output
+        )
+    }
+
+    private static func environment(_ request: StartProcess.Request, _ setting: Setting) -> [String: String] {
+        var environment = [
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": setting.account.home,
+            "USER": setting.account.name,
+            "LOGNAME": setting.account.name,
+            "SHELL": setting.account.shell,
+            "E2B_SANDBOX": "true",
+        ]
+        if request.pty != nil { environment["TERM"] = "xterm-256color" }
+        environment.merge(setting.variables) { $1 }
+        environment.merge(request.process.envs ?? [:]) { $1 }
+        return environment
+    }
+
+    private static func executable(_ name: String, _ path: String?, in directory: String) throws(CallError) -> String {
+        if name.contains("/") { return name.hasPrefix("/") ? name : "\(directory)/\(name)" }
+        for place in (path ?? "").split(separator: ":") {
+            var status = stat()
+            let candidate = "\(place)/\(name)"
+            if stat(candidate, &status) == 0, status.st_mode & S_IFMT == S_IFREG, access(candidate, X_OK) == 0 {
+                return candidate
+            }
+        }
+        throw CallError(.invalidArgument, "The program '\(name)' is not in the PATH '\(path ?? "")'")
+    }
+}
