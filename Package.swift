@@ -86,5 +86,8 @@ let package = Package(
         tests("RecordsTests", ["Records"]),
         tests("JSONSchemaTests", ["JSONSchema", "Wire"]),
         tests("WireTests", ["Wire"]),
+        tests("LinuxTests", ["Linux", "CLinux"]),
+        tests("HTTPTests", ["HTTP", "Linux"]),
+        tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),
     ]
 )

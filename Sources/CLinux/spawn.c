@@ -99,14 +99,19 @@ int clinux_start(const struct clinux_spawn *spawn, pid_t *pid, int *pidfd, int *
     *stage = child.stage;
     if (started < 0) return clone_error;
     if (child.error != 0) {
-        siginfo_t info;
-        waitid(P_PIDFD, (id_t)descriptor, &info, WEXITED);
+        clinux_discard(descriptor);
         close(descriptor);
         return child.error;
     }
     *pid = started;
     *pidfd = descriptor;
     return 0;
+}
+
+void clinux_discard(int pidfd) {
+    siginfo_t info;
+    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0 && errno == EINTR) {}
 }
 
 static int collected(int result, const siginfo_t *info, struct clinux_exit *exit) {

@@ -8,7 +8,7 @@ package struct ChunkedDecoder: Sendable {
         /// At the CR LF behind a chunk's bytes. Goes to `size`.
         case dataEnd([UInt8])
         /// In the lines after the last chunk. Goes to `finished`.
-        case trailer(line: [UInt8], total: Int)
+        case trailer(length: Int, last: UInt8, total: Int)
         /// Terminal.
         case finished
     }
@@ -24,8 +24,9 @@ package struct ChunkedDecoder: Sendable {
         if case .finished = state { true } else { false }
     }
 
-    /// Consumes from `input` and gives the next bytes of the body; an empty array means that more input is needed, or the end.
-    package mutating func next(_ input: inout ArraySlice<UInt8>) throws(HTTPError) -> [UInt8] {
+    /// Consumes from `input` and gives the next bytes of the body, `count` at most; an empty array means that more input is
+    /// needed, or the end.
+    package mutating func next(_ input: inout ArraySlice<UInt8>, upTo count: Int = .max) throws(HTTPError) -> [UInt8] {
         while !input.isEmpty {
             switch state {
             case .size(var line):
@@ -34,10 +35,10 @@ package struct ChunkedDecoder: Sendable {
                 state = .size(line)
                 if line.last == 0x0A {
                     let size = try Self.size(line)
-                    state = size == 0 ? .trailer(line: [], total: 0) : .data(remaining: size)
+                    state = size == 0 ? .trailer(length: 0, last: 0, total: 0) : .data(remaining: size)
                 }
             case .data(let remaining):
-                let taken = input.prefix(remaining)
+                let taken = input.prefix(min(remaining, count))
                 input = input.dropFirst(taken.count)
                 state = taken.count == remaining ? .dataEnd([]) : .data(remaining: remaining - taken.count)
                 return Array(taken)
@@ -47,21 +48,20 @@ package struct ChunkedDecoder: Sendable {
                     throw .badRequest("A chunk is longer than its size says")
                 }
                 state = seen.count == 2 ? .size([]) : .dataEnd(seen)
-            case .trailer(var line, let total):
-                line.append(input.removeFirst())
-                guard total + line.count <= limits.head else { throw HTTPError(431, "The trailer is too long") }
-                guard line.last == 0x0A else {
-                    state = .trailer(line: line, total: total)
+            case .trailer(let length, let last, let total):
+                // The trailer's fields have no meaning here; only where it ends has.
+                let byte = input.removeFirst()
+                guard total < limits.head else { throw HTTPError(431, "The trailer is too long") }
+                guard byte == 0x0A else {
+                    state = .trailer(length: length + 1, last: byte, total: total + 1)
                     continue
                 }
-                guard line.count >= 2, line[line.count - 2] == 0x0D else {
-                    throw .badRequest("A trailer line ends in a bare line feed")
-                }
-                if line.count == 2 {
+                guard last == 0x0D else { throw .badRequest("A trailer line ends in a bare line feed") }
+                if length == 1 {
                     state = .finished
                     return []
                 }
-                state = .trailer(line: [], total: total + line.count)
+                state = .trailer(length: 0, last: 0, total: total + 1)
             case .finished:
                 return []
             }

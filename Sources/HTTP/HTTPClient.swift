@@ -17,9 +17,14 @@ package final class HTTPClient: Sendable {
         package let body: BodyReader
     }
 
+    private struct Idle {
+        let line: Wireline
+        let since: ContinuousClock.Instant
+    }
+
     private let connect: @Sendable () async throws -> any ByteStream
     private let limits: HTTPLimits
-    private let idle = Mutex<[Wireline]>([])
+    private let idle = Mutex<[Idle]>([])
     private let idleLimit: Int
 
     package init(
@@ -37,30 +42,35 @@ package final class HTTPClient: Sendable {
     }
 
     package func closeIdle() {
-        let lines = idle.withLock { idle in
+        let kept = idle.withLock { idle in
             defer { idle = [] }
             return idle
         }
-        for line in lines { line.close() }
+        for kept in kept { kept.line.close() }
     }
 
     /// Sends a request and gives the response to `handle` as soon as its head is there.
     ///
     /// The connection is kept for the next request when both bodies were finished, else closed.
+    ///
+    /// - Throws: ``HTTPError`` with status 502 when the server answers with something that is no HTTP, or not at all.
     package func withResponse<Result: Sendable>(
         to request: RequestHead,
         body: Body = .none,
         _ handle: @Sendable @escaping (Response) async throws -> Result
     ) async throws -> Result {
-        let held = idle.withLock { $0.popLast() }
-        if let held, !held.hasUnread {
-            do {
-                return try await exchange(request, body, on: held, handle)
-            } catch is StaleConnection where body.canBeSentAgain {
-                // The server closed the idle connection while the request was on its way: nothing was done.
+        do {
+            if let kept = takeIdle() {
+                do {
+                    return try await exchange(request, body, on: kept, handle)
+                } catch is ConnectionEnded where request.isIdempotent && body.canBeSentAgain {
+                    // The server closed the kept connection at this very moment. What may be done twice is asked again.
+                }
             }
+            return try await exchange(request, body, on: Wireline(try await connect()), handle)
+        } catch let error as ConnectionEnded {
+            throw HTTPError(502, error.description)
         }
-        return try await exchange(request, body, on: Wireline(try await connect()), handle)
     }
 
     /// Sends a request and collects the answer.
@@ -80,26 +90,47 @@ package final class HTTPClient: Sendable {
     package func upgrade(_ request: RequestHead, to name: String) async throws -> any ByteStream {
         let line = Wireline(try await connect())
         var request = request
+        request.removeFraming()
         request.headers["Connection"] = "Upgrade"
         request.headers["Upgrade"] = name
         do {
             try await line.write(request.encoded())
-            guard let bytes = try await line.readHead(limits) else { throw StaleConnection() }
-            let head = try HeadParser.response(bytes, limits: limits)
+            let head = try await readHead(on: line)
             guard head.status == 101 else {
-                throw HTTPError(head.status, "The server answered \(head.status) instead of switching to '\(name)'")
+                throw HTTPError(
+                    head.status < 400 ? 502 : head.status,
+                    "The server answered \(head.status) instead of switching to '\(name)'"
+                )
             }
             return line
         } catch {
             line.close()
-            throw error
+            throw error is ConnectionEnded ? HTTPError(502, "\(error)") : error
         }
     }
 
-    /// The server had closed the connection before it read the request.
-    private struct StaleConnection: Error, CustomStringConvertible {
-        var description: String { "the connection was closed before an answer came" }
+    // MARK: Kept connections
+
+    /// A connection that has been quiet and has not grown old. What arrives unasked, the end included, makes it useless.
+    private func takeIdle() -> Wireline? {
+        while let kept = idle.withLock({ $0.popLast() }) {
+            // Half of what a server of ours waits: it must not close while a request is on its way.
+            if !kept.line.hasInput, kept.since.duration(to: .now) < limits.idleTime / 2 { return kept.line }
+            kept.line.close()
+        }
+        return nil
     }
+
+    private func keep(_ line: Wireline) {
+        let isKept = idle.withLock { idle in
+            guard idle.count < idleLimit else { return false }
+            idle.append(Idle(line: line, since: .now))
+            return true
+        }
+        if !isKept { line.close() }
+    }
+
+    // MARK: One exchange
 
     private func exchange<Result: Sendable>(
         _ request: RequestHead,
@@ -109,18 +140,13 @@ package final class HTTPClient: Sendable {
     ) async throws -> Result {
         do {
             let (result, isReusable) = try await withTaskCancellationHandler {
-                try await converse(request, body, on: line, handle)
+                try await converse(Outgoing(request, body, line), on: line, handle)
             } onCancel: {
                 line.close()
             }
-            let isKept =
-                isReusable
-                && idle.withLock { idle in
-                    guard idle.count < idleLimit else { return false }
-                    idle.append(line)
-                    return true
-                }
-            if !isKept { line.close() }
+            // A body that ends with its connection would look whole.
+            try Task.checkCancellation()
+            if isReusable { keep(line) } else { line.close() }
             return result
         } catch {
             line.close()
@@ -129,76 +155,66 @@ package final class HTTPClient: Sendable {
     }
 
     private func converse<Result: Sendable>(
-        _ request: RequestHead,
-        _ body: Body,
+        _ outgoing: Outgoing,
         on line: Wireline,
         _ handle: @Sendable @escaping (Response) async throws -> Result
     ) async throws -> (Result, isReusable: Bool) {
-        var request = request
-        let sending: (@Sendable () async throws -> Void)?
-        switch body {
-        case .none:
-            if request.method != "GET", request.method != "HEAD" { request.headers["Content-Length"] = "0" }
-            sending = nil
-            try await sendHead(request.encoded(), on: line)
-        case .bytes(let bytes):
-            request.headers["Content-Length"] = String(bytes.count)
-            sending = nil
-            try await sendHead(request.encoded() + bytes, on: line)
-        case .stream(let length, let write):
-            if let length {
-                request.headers["Content-Length"] = String(length)
-            } else {
-                request.headers["Transfer-Encoding"] = "chunked"
-            }
-            let writer = BodyWriter(line, isChunked: length == nil)
-            try await sendHead(request.encoded(), on: line)
-            sending = {
-                try await write(writer)
-                try await writer.finish()
-            }
+        // A server may answer and close before it has read everything. So no failure to write decides; reading does.
+        try await outgoing.sendFirst()
+        guard outgoing.hasRest else {
+            return try await receive(answerTo: outgoing.method, on: line, handle) { line.canWrite }
         }
         return try await withThrowingTaskGroup(of: Void.self) { group in
-            if let sending { group.addTask { try await sending() } }
-            let response = try await readResponse(to: request.method, on: line)
-            let result = try await handle(response)
-            // An upload that the server has already answered is of no more interest.
-            let isSent: Bool
-            if response.body.isFinished, sending != nil {
-                isSent = (try? await group.waitForAll()) != nil
-            } else {
-                isSent = sending == nil
-                group.cancelAll()
-            }
-            let staysOpen = response.head.minorVersion == 1 && !response.head.headers.lists("Connection", "close")
-            return (result, isSent && staysOpen && response.body.isFinished && !line.hasUnread)
-        }
-    }
-
-    private func sendHead(_ bytes: [UInt8], on line: Wireline) async throws {
-        do {
-            try await line.write(bytes)
-        } catch is LinuxError {
-            throw StaleConnection()
-        }
-    }
-
-    private func readResponse(to method: String, on line: Wireline) async throws -> Response {
-        while true {
-            let bytes: ArraySlice<UInt8>?
+            group.addTask { await outgoing.sendRest() }
+            defer { group.cancelAll() }
             do {
-                bytes = try await line.readHead(limits)
-            } catch let error as LinuxError where error.code == .reset {
-                throw StaleConnection()
+                return try await receive(answerTo: outgoing.method, on: line, handle) { await outgoing.wasSent() }
+            } catch {
+                throw outgoing.sourceFailure ?? error
             }
-            guard let bytes else { throw StaleConnection() }
-            let head = try HeadParser.response(bytes, limits: limits)
-            if head.status == 100 { continue }
-            return Response(
-                head: head,
-                body: BodyReader(line, try BodyFraming.response(head, to: method), limits: limits)
-            )
         }
+    }
+
+    private func receive<Result: Sendable>(
+        answerTo method: String,
+        on line: Wireline,
+        _ handle: @Sendable @escaping (Response) async throws -> Result,
+        wasSent: () async -> Bool
+    ) async throws -> (Result, isReusable: Bool) {
+        var head = try await readHead(on: line)
+        while (100..<200).contains(head.status) {
+            if head.status == 101 { throw HTTPError(502, "The server switched protocols, which it was not asked to") }
+            head = try await readHead(on: line)
+        }
+        let framing: BodyFraming
+        do {
+            framing = try BodyFraming.response(head, to: method)
+        } catch {
+            throw HTTPError(502, error.message)
+        }
+        let body = BodyReader(line, framing, of: .response, limits: limits)
+        let result = try await handle(Response(head: head, body: body))
+        let staysOpen = head.minorVersion == 1 && !head.headers.lists("Connection", "close")
+        guard staysOpen, body.isFinished, !body.endsWithConnection else { return (result, false) }
+        return (result, await wasSent() && !line.hasUnread)
+    }
+
+    private func readHead(on line: Wireline) async throws -> ResponseHead {
+        let bytes: ArraySlice<UInt8>?
+        do {
+            bytes = try await line.readHead(.response, limits)
+            guard let bytes else { throw ConnectionEnded() }
+            return try HeadParser.response(bytes, limits: limits)
+        } catch let error as LinuxError where error.code == .reset {
+            throw ConnectionEnded()
+        } catch let error as HTTPError {
+            throw HTTPError(502, error.message)
+        }
+    }
+
+    /// The server closed the connection before the first byte of an answer.
+    private struct ConnectionEnded: Error, CustomStringConvertible {
+        var description: String { "The server closed the connection before it answered" }
     }
 }
 
@@ -208,5 +224,12 @@ extension HTTPClient.Body {
         case .none, .bytes: true
         case .stream: false
         }
+    }
+}
+
+extension RequestHead {
+    /// Whether being done twice is the same as being done once: RFC 9110 §9.2.2.
+    fileprivate var isIdempotent: Bool {
+        ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"].contains(method)
     }
 }

@@ -23,6 +23,8 @@ package struct HTTPLimits: Sendable {
     package var headTime = Duration.seconds(10)
     /// Between two requests on one connection.
     package var idleTime = Duration.seconds(120)
+    /// For the rest of a body that nobody wanted, and for a peer to take notice of a close.
+    package var drainTime = Duration.seconds(2)
 
     package init() {}
 }

@@ -52,7 +52,8 @@ package struct HTTPServer: Sendable {
         do {
             let limits = limits
             if !line.hasUnread, try await !withDeadline(limits.idleTime, { try await line.fill() }) { return false }
-            guard let bytes = try await withDeadline(limits.headTime, { try await line.readHead(limits) }) else {
+            guard let bytes = try await withDeadline(limits.headTime, { try await line.readHead(.request, limits) })
+            else {
                 return false
             }
             let request = try HeadParser.request(bytes, limits: limits)
@@ -61,6 +62,8 @@ package struct HTTPServer: Sendable {
             let refusal = Exchange(RequestHead(method: "GET", target: "*"), .none, line, limits: limits)
             refusal.staysOpen.withLock { $0 = false }
             try await Self.answerPlainly(error, refusal)
+            try await refusal.finish()
+            try await lingeringClose(line)
             return false
         }
         do {
@@ -74,27 +77,22 @@ package struct HTTPServer: Sendable {
             try await answer(error, exchange)
             try await exchange.finish()
         }
-        guard exchange.staysOpen.withLock({ $0 }) else {
-            try await lingeringClose(line)
-            return false
-        }
-        return try await drain(exchange.body)
+        if exchange.staysOpen.withLock({ $0 }), await drain(exchange.body) { return true }
+        try await lingeringClose(line)
+        return false
     }
 
-    /// Reads the rest of a body that nobody wanted, if it is small.
-    private func drain(_ body: BodyReader) async throws -> Bool {
-        var left = 256 * 1024
-        while !body.isFinished {
-            left -= try await body.read().count
-            if left < 0 { return false }
-        }
-        return true
+    /// Reads the rest of a body that nobody wanted, if it is small and comes soon; false when it does not.
+    private func drain(_ body: BodyReader) async -> Bool {
+        if body.isFinished { return true }
+        let rest = try? await withDeadline(limits.drainTime) { try await body.collect(limit: 256 * 1024) }
+        return rest != nil
     }
 
     /// Lets the peer read the answer before its unread bytes turn the close into a reset.
     private func lingeringClose(_ line: Wireline) async throws {
         try await line.closeWriting()
-        try await withDeadline(.seconds(1)) {
+        try await withDeadline(limits.drainTime) {
             var left = 1024 * 1024
             while left > 0 {
                 let bytes = try await line.read(upTo: 65_536)

@@ -30,7 +30,7 @@ package enum HeadParser {
         let line = try lines.next()
         let parts = line.split(separator: 0x20, maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count >= 2, parts[1].count == 3, let status = Int(text(parts[1])), status >= 100 else {
-            throw HTTPError(502, "The status line is not 'HTTP/1.1 code reason'")
+            throw .badRequest("The status line is not 'HTTP/1.1 code reason'")
         }
         let version = try minorVersion(parts[0])
         var head = ResponseHead(status: status, headers: try fields(&lines, limits))
@@ -74,7 +74,7 @@ package enum HeadParser {
     }
 
     /// `token` of RFC 9110 §5.6.2.
-    private static func isToken(_ byte: UInt8) -> Bool {
+    static func isToken(_ byte: UInt8) -> Bool {
         switch byte {
         case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
         case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E...0x60, 0x7C, 0x7E: true

@@ -13,8 +13,29 @@ package struct RequestHead: Sendable, Hashable {
         self.headers = headers
     }
 
-    /// The target without its query.
-    package var path: String { String(target.prefix { $0 != "?" }) }
+    /// The target without its query; of an absolute target, such as a proxy gets, what follows the authority.
+    package var path: String {
+        let path = afterAuthority.prefix { $0 != "?" }
+        return path.isEmpty ? "/" : String(path)
+    }
+
+    /// Whom the request is for: the authority of an absolute target, which RFC 9112 §3.2.2 puts above the Host field.
+    package var host: String? {
+        guard let authority = absoluteRest else { return headers["Host"] }
+        return String(authority.prefix { $0 != "/" && $0 != "?" })
+    }
+
+    private var afterAuthority: Substring {
+        absoluteRest.map { $0.drop { $0 != "/" && $0 != "?" } } ?? target[...]
+    }
+
+    /// What follows `http://`, in a target that begins so.
+    private var absoluteRest: Substring? {
+        for scheme in ["http://", "https://"] where target.lowercased().hasPrefix(scheme) {
+            return target.dropFirst(scheme.count)
+        }
+        return nil
+    }
 
     /// The path's parts, split *before* they are decoded, so that an encoded slash stays inside its part.
     package var pathParts: [String] {
@@ -37,7 +58,15 @@ package struct RequestHead: Sendable, Hashable {
     }
 
     func encoded() -> [UInt8] {
-        encode(line: "\(method) \(target) HTTP/1.1", headers)
+        var line = method.utf8.filter(HeadParser.isToken) + [0x20]
+        for byte in target.utf8 {
+            if byte > 0x20, byte < 0x7F {
+                line.append(byte)
+            } else {
+                line += PercentEncoding.escape(byte).utf8
+            }
+        }
+        return encode(line: line + Array(" HTTP/1.1".utf8), headers)
     }
 }
 
@@ -53,7 +82,7 @@ package struct ResponseHead: Sendable, Hashable {
     }
 
     func encoded() -> [UInt8] {
-        encode(line: "HTTP/1.1 \(status) \(Self.reason(status))", headers)
+        encode(line: Array("HTTP/1.1 \(status) \(Self.reason(status))".utf8), headers)
     }
 
     private static func reason(_ status: Int) -> String {
@@ -64,30 +93,37 @@ package struct ResponseHead: Sendable, Hashable {
         case 201: "Created"
         case 202: "Accepted"
         case 204: "No Content"
+        case 206: "Partial Content"
+        case 304: "Not Modified"
         case 400: "Bad Request"
         case 401: "Unauthorized"
         case 403: "Forbidden"
         case 404: "Not Found"
         case 405: "Method Not Allowed"
+        case 408: "Request Timeout"
         case 409: "Conflict"
         case 413: "Content Too Large"
+        case 415: "Unsupported Media Type"
         case 429: "Too Many Requests"
         case 431: "Request Header Fields Too Large"
         case 500: "Internal Server Error"
+        case 501: "Not Implemented"
         case 502: "Bad Gateway"
         case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
         case 507: "Insufficient Storage"
         default: "Status"
         }
     }
 }
 
-/// A value with a line end in it would be a second field; such bytes are dropped where fields are written.
-private func encode(line: String, _ headers: Headers) -> [UInt8] {
-    var bytes = Array(line.utf8)
+/// A line end in a target, a name or a value would be a second field or request; what could be one is escaped or dropped
+/// where heads are written.
+private func encode(line: [UInt8], _ headers: Headers) -> [UInt8] {
+    var bytes = line
     bytes += [0x0D, 0x0A]
     for field in headers.fields {
-        bytes += field.name.utf8
+        bytes += field.name.utf8.filter(HeadParser.isToken)
         bytes += [0x3A, 0x20]
         bytes += field.value.utf8.filter { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
         bytes += [0x0D, 0x0A]

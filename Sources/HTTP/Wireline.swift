@@ -3,8 +3,12 @@ import Synchronization
 
 /// A byte stream with the bytes that were read from it and not yet used.
 final class Wireline: ByteStream {
-    let stream: any ByteStream
+    private let stream: any ByteStream
     private let unread = Mutex<ArraySlice<UInt8>>([])
+    /// A `100 Continue` goes out when a body is first read, which may be while another task writes the answer.
+    private let writing = AsyncLock()
+    /// Set by the first write that failed: part of it may be out, so nothing may follow it.
+    private let writeFailure = Mutex<(any Error)?>(nil)
 
     init(_ stream: any ByteStream) {
         self.stream = stream
@@ -28,7 +32,9 @@ final class Wireline: ByteStream {
         return !bytes.isEmpty
     }
 
-    var hasUnread: Bool { unread.withLock { !$0.isEmpty } }
+    var unreadCount: Int { unread.withLock { $0.count } }
+    var hasUnread: Bool { unreadCount > 0 }
+    var hasInput: Bool { hasUnread || stream.hasInput }
 
     /// Lets `body` consume from the unread bytes.
     func consume<Result>(_ body: (inout ArraySlice<UInt8>) throws(HTTPError) -> Result) throws(HTTPError) -> Result {
@@ -41,25 +47,12 @@ final class Wireline: ByteStream {
     }
 
     /// Reads up to and with the empty line that ends a head; nil when the stream ends before its first byte.
-    func readHead(_ limits: HTTPLimits) async throws -> ArraySlice<UInt8>? {
-        var searched = 0
+    func readHead(_ kind: HeadCutter.Kind, _ limits: HTTPLimits) async throws -> ArraySlice<UInt8>? {
+        var cutter = HeadCutter(kind, limit: limits.head)
         while true {
-            let head: ArraySlice<UInt8>? = try consume { (bytes) throws(HTTPError) in
-                // One empty line before a request line is tolerated: RFC 9112 §2.2.
-                if searched == 0, bytes.starts(with: [0x0D, 0x0A]) { bytes = bytes.dropFirst(2) }
-                guard let end = Self.endOfHead(bytes, from: searched) else {
-                    searched = max(0, bytes.count - 3)
-                    if bytes.count > limits.head {
-                        throw HTTPError(431, "The head is larger than \(limits.head) bytes")
-                    }
-                    return nil
-                }
-                let head = bytes[..<end]
-                bytes = bytes[end...]
-                if head.count > limits.head { throw HTTPError(431, "The head is larger than \(limits.head) bytes") }
-                return head
-            }
-            if let head { return head }
+            var next = cutter
+            if let head = try consume({ (bytes) throws(HTTPError) in try next.next(&bytes) }) { return head }
+            cutter = next
             if try await !fill() {
                 if hasUnread { throw HTTPError.badRequest("The connection ended inside a head") }
                 return nil
@@ -67,21 +60,26 @@ final class Wireline: ByteStream {
         }
     }
 
-    /// The index behind the first empty line; a bare LF LF also ends a head, for the parser to refuse.
-    private static func endOfHead(_ bytes: ArraySlice<UInt8>, from offset: Int) -> Int? {
-        var index = bytes.startIndex + offset
-        while index < bytes.endIndex {
-            if bytes[index] == 0x0A {
-                let next = index + 1
-                if next < bytes.endIndex, bytes[next] == 0x0A { return next + 1 }
-                if next + 1 < bytes.endIndex, bytes[next] == 0x0D, bytes[next + 1] == 0x0A { return next + 2 }
-            }
-            index += 1
-        }
-        return nil
+    func write(_ bytes: [UInt8]) async throws {
+        try await write(bytes, if: { true })
     }
 
-    func write(_ bytes: [UInt8]) async throws { try await stream.write(bytes) }
+    /// Writes if `isWanted` still says so when it is this write's turn.
+    func write(_ bytes: [UInt8], if isWanted: @Sendable () -> Bool) async throws {
+        try await writing.withLock { [self] in
+            if let failure = writeFailure.withLock({ $0 }) { throw failure }
+            guard isWanted() else { return }
+            do {
+                try await stream.write(bytes)
+            } catch {
+                writeFailure.withLock { $0 = error }
+                throw error
+            }
+        }
+    }
+
+    var canWrite: Bool { writeFailure.withLock { $0 == nil } }
+
     func closeWriting() async throws { try await stream.closeWriting() }
     func close() { stream.close() }
 }

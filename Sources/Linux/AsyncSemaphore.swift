@@ -4,7 +4,9 @@ import Synchronization
 package final class AsyncSemaphore: Sendable {
     private struct State {
         var permits: Int
-        var waiters: [CheckedContinuation<Void, Never>] = []
+        var nextKey: UInt64 = 0
+        /// In the order of arrival.
+        var waiters: [(key: UInt64, continuation: CheckedContinuation<Void, any Error>)] = []
     }
 
     private let state: Mutex<State>
@@ -13,28 +15,52 @@ package final class AsyncSemaphore: Sendable {
         state = Mutex(State(permits: permits))
     }
 
-    package func withPermit<Result: Sendable>(_ body: @Sendable () async throws -> Result) async rethrows -> Result {
-        await withCheckedContinuation { waiter in
-            let isFree = state.withLock { state in
-                if state.permits > 0 {
-                    state.permits -= 1
-                    return true
-                }
-                state.waiters.append(waiter)
-                return false
+    /// - Throws: `CancellationError`, at once, when the task is cancelled while it waits; else what `body` throws.
+    package func withPermit<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
+        try await take()
+        defer { give() }
+        return try await body()
+    }
+
+    private func take() async throws {
+        let key: UInt64? = state.withLock { state in
+            if state.permits > 0 {
+                state.permits -= 1
+                return nil
             }
-            if isFree { waiter.resume() }
+            state.nextKey += 1
+            return state.nextKey
         }
-        defer {
-            let next: CheckedContinuation<Void, Never>? = state.withLock { state in
-                if state.waiters.isEmpty {
-                    state.permits += 1
+        guard let key else { return }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
+                let immediate: Result<Void, any Error>? = state.withLock { state in
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    if state.permits > 0 {
+                        state.permits -= 1
+                        return .success(())
+                    }
+                    state.waiters.append((key, waiter))
                     return nil
                 }
-                return state.waiters.removeFirst()
+                if let immediate { waiter.resume(with: immediate) }
             }
-            next?.resume()
+        } onCancel: {
+            let waiter = state.withLock { state in
+                state.waiters.firstIndex { $0.key == key }.map { state.waiters.remove(at: $0).continuation }
+            }
+            waiter?.resume(throwing: CancellationError())
         }
-        return try await body()
+    }
+
+    private func give() {
+        let next: CheckedContinuation<Void, any Error>? = state.withLock { state in
+            if state.waiters.isEmpty {
+                state.permits += 1
+                return nil
+            }
+            return state.waiters.removeFirst().continuation
+        }
+        next?.resume()
     }
 }

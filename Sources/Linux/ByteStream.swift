@@ -8,6 +8,8 @@ package protocol ByteStream: AnyObject, Sendable {
     func write(_ bytes: [UInt8]) async throws
     /// Says that nothing more will be written; reading goes on.
     func closeWriting() async throws
+    /// Whether a read would return at once, with bytes or with the end; takes nothing.
+    var hasInput: Bool { get }
     /// Ends both directions at once; whoever waits is woken. Safe to call twice.
     func close()
 }

@@ -101,6 +101,14 @@ package final class Channel: ByteStream, EventSource {
         try await writable.wait()
     }
 
+    package var hasInput: Bool {
+        reading.withLock { isOpen in
+            guard isOpen else { return true }
+            var question = pollfd(fd: descriptor.raw, events: Int16(POLLIN), revents: 0)
+            return poll(&question, 1, 0) != 0
+        }
+    }
+
     package func closeWriting() async throws {
         if isSocket {
             writing.withLock { isOpen in

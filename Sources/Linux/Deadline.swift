@@ -16,7 +16,7 @@ package func withDeadline<Result: Sendable>(
     try await withThrowingTaskGroup(of: Result?.self) { group in
         group.addTask { try await body() }
         group.addTask {
-            try await Task.sleep(for: limit)
+            try await EventLoop.shared.sleep(for: limit)
             return nil
         }
         defer { group.cancelAll() }
@@ -37,7 +37,7 @@ package func retrying<Result: Sendable>(
     try await withDeadline(limit) {
         while true {
             if let result = try await attempt() { return result }
-            try await Task.sleep(for: pause)
+            try await EventLoop.shared.sleep(for: pause)
         }
     }
 }

@@ -7,7 +7,7 @@ import Synchronization
 /// Connections are served by tasks with this loop as executor preference: a wait then costs a fraction of a microsecond,
 /// because the continuation is run by the thread that saw the event. Everything here may also be used from other tasks.
 ///
-/// *Concurrency.* `inbox` and `sources` are shared and behind their locks; `jobs` belongs to the loop's thread alone.
+/// *Concurrency.* `inbox`, `sources` and `timers` are shared and behind their locks; nothing else changes.
 package final class EventLoop: TaskExecutor, Sendable {
     /// The loop of this process; its thread lives as long as the process.
     package static let shared = EventLoop()
@@ -17,6 +17,7 @@ package final class EventLoop: TaskExecutor, Sendable {
     private let inbox = Mutex<[UnownedJob]>([])
     private let isAwake = Atomic<Bool>(false)
     private let sources = Mutex<Sources>(Sources())
+    private let timers = Mutex<Timers>(Timers())
 
     private struct Sources {
         var next: UInt64 = 1
@@ -85,10 +86,39 @@ package final class EventLoop: TaskExecutor, Sendable {
             }
             for job in jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
             let isIdle = inbox.withLock { $0.isEmpty }
-            let count = epoll_wait(epoll.raw, events, Int32(capacity), isIdle ? -1 : 0)
+            let count = epoll_wait(epoll.raw, events, Int32(capacity), isIdle ? timeUntilNextTimer() : 0)
             for index in 0..<max(0, Int(count)) {
                 deliver(token: events[index].data.u64, mask: events[index].events)
             }
+            let due = timers.withLock { $0.isEmpty ? [] : $0.takeDue(at: .now) }
+            for waiter in due { waiter.resume() }
+        }
+    }
+
+    /// In milliseconds, rounded up; -1 when there is no timer.
+    private func timeUntilNextTimer() -> Int32 {
+        guard let next = timers.withLock({ $0.next }) else { return -1 }
+        let left = (next - .now).components
+        if left.seconds < 0 || left.attoseconds < 0 { return 0 }
+        return Int32(min(left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000 + 1, 3_600_000))
+    }
+
+    /// Waits. Unlike `Task.sleep`, a wait that is cancelled leaves nothing behind: deadlines are mostly cancelled.
+    ///
+    /// - Throws: `CancellationError`, at once, when the task is cancelled.
+    package func sleep(for duration: Duration) async throws {
+        let due = ContinuousClock.now + duration
+        let key = timers.withLock { $0.reserve() }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
+                let isNext: Bool? = timers.withLock { timers in
+                    Task.isCancelled ? nil : timers.add(key, due: due, waiter)
+                }
+                guard let isNext else { return waiter.resume(throwing: CancellationError()) }
+                if isNext, !isOnLoop { wake() }
+            }
+        } onCancel: {
+            timers.withLock { $0.cancel(key) }?.resume(throwing: CancellationError())
         }
     }
 

@@ -27,6 +27,8 @@ package final class ProcessHandle: Sendable {
     package let ended = Latch<Void>()
     private let pidfd: Descriptor
     private let token: UInt64
+    /// Held here: the loop itself holds its sources weakly.
+    private let watch: Watch
 
     /// Takes hold of a running process; nil when it has ended or its number is another's now.
     package init?(_ identity: Identity) {
@@ -36,7 +38,8 @@ package final class ProcessHandle: Sendable {
         // Looked at again now that the descriptor pins the process.
         guard Identity(pid: identity.pid) == identity else { return nil }
         self.identity = identity
-        guard let token = try? EventLoop.shared.add(Watch(ended), for: pidfd, EPOLLIN.rawValue) else { return nil }
+        watch = Watch(ended)
+        guard let token = try? EventLoop.shared.add(watch, for: pidfd, EPOLLIN.rawValue) else { return nil }
         self.token = token
     }
 

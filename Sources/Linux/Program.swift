@@ -34,12 +34,17 @@ package struct Program: Sendable {
 
     /// Looks for an executable.
     package static func find(_ name: String, path: String? = nil) -> String? {
-        if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
+        if name.contains("/") { return isExecutable(name) ? name : nil }
         let search = path ?? "\(variable("PATH") ?? "/usr/bin:/bin"):/usr/sbin:/sbin"
-        for directory in search.split(separator: ":") where access("\(directory)/\(name)", X_OK) == 0 {
+        for directory in search.split(separator: ":") where isExecutable("\(directory)/\(name)") {
             return "\(directory)/\(name)"
         }
         return nil
+    }
+
+    /// Directories have the same right under another meaning.
+    private static func isExecutable(_ path: String) -> Bool {
+        access(path, X_OK) == 0 && !Files.isDirectory(path)
     }
 
     /// A variable of this process's environment.

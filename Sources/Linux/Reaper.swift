@@ -28,7 +28,14 @@ final class Reaper: Sendable {
         }
         let (pid, pidfd) = try spawn.execute()
         let readiness = Readiness()
-        let token = try EventLoop.shared.add(readiness, for: pidfd, EPOLLIN.rawValue)
+        let token: UInt64
+        do {
+            token = try EventLoop.shared.add(readiness, for: pidfd, EPOLLIN.rawValue)
+        } catch {
+            // Nobody would hear of its end: it must not live.
+            clinux_discard(pidfd.raw)
+            throw error
+        }
         // The task's owner is the child: it ends when the child does.
         Task(executorPreference: EventLoop.shared) {
             var ended = clinux_exit()

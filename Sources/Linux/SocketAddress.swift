@@ -31,9 +31,10 @@ package enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
             return try Self.rebound(&address, AF_INET, body)
         case .unix(let path):
             if path.utf8.count < 108 { return try Self.withUnixPath(path, body) }
-            let cut = path.lastIndex(of: "/") ?? path.startIndex
-            let directory = try Descriptor.open(String(path[..<cut]), O_RDONLY | O_DIRECTORY)
-            return try Self.withUnixPath("/proc/self/fd/\(directory.raw)\(path[cut...])", body)
+            let cut = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+            let parent = cut == path.startIndex ? "." : String(path[..<cut])
+            let directory = try Descriptor.open(parent, O_RDONLY | O_DIRECTORY)
+            return try Self.withUnixPath("/proc/self/fd/\(directory.raw)/\(path[cut...])", body)
         }
     }
 

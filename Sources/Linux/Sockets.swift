@@ -1,9 +1,12 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// A listening socket.
 package final class Listener: Sendable {
     private let descriptor: Descriptor
+    /// Each accept is made with this held, so that none can meet a number that was closed and given away again.
+    private let isOpen = Mutex<Bool>(true)
     private let readiness = Readiness()
     private let token: UInt64
     private let loop: EventLoop
@@ -31,45 +34,50 @@ package final class Listener: Sendable {
     package func accept() async throws -> Channel {
         while true {
             readiness.clear()
-            let accepted = clinux_accept(descriptor.raw)
+            let (accepted, failure) = isOpen.withLock { isOpen -> (Int32, Int32) in
+                guard isOpen else { return (-1, EBADF) }
+                let accepted = clinux_accept(descriptor.raw)
+                return (accepted, errno)
+            }
             if accepted >= 0 {
                 let connection = Descriptor(owning: accepted)
                 if case .tcp = address { connection.sendWithoutDelay() }
                 return try Channel(connection, on: loop)
             }
-            switch errno {
+            switch failure {
             case EAGAIN: try await readiness.wait()
             // The peer gave up before it was accepted, or a signal came: the next one may be fine.
             case ECONNABORTED, EINTR, EPROTO: continue
             // Out of descriptors or memory: others must end first, so do not spin.
-            case EMFILE, ENFILE, ENOBUFS, ENOMEM: try await Task.sleep(for: .milliseconds(20))
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM: try await loop.sleep(for: .milliseconds(20))
             case let number: throw LinuxError(errno: number, "accept a connection on \(address)")
             }
         }
     }
 
+    /// Stops listening and removes the socket's path; whoever waits in ``accept()`` gets an error.
     package func close() {
-        loop.remove(token, from: descriptor)
-        descriptor.close()
-        readiness.close()
-        if case .unix(let path) = address { unlink(path) }
+        let wasOpen = isOpen.withLock { isOpen in
+            guard isOpen else { return false }
+            isOpen = false
+            // Before the descriptor goes: afterwards the path may already be another listener's.
+            if case .unix(let path) = address { unlink(path) }
+            loop.remove(token, from: descriptor)
+            descriptor.close()
+            return true
+        }
+        if wasOpen { readiness.close() }
     }
 
     deinit {
-        loop.remove(token, from: descriptor)
+        close()
     }
 }
 
 extension Channel {
     /// Connects a stream socket.
     package static func connect(to address: SocketAddress, on loop: EventLoop = .shared) async throws -> Channel {
-        let (descriptor, isPending) = try address.withRaw { (family, raw, size) throws(LinuxError) in
-            let descriptor = try Descriptor.socket(family)
-            if case .tcp = address { descriptor.sendWithoutDelay() }
-            if Glibc.connect(descriptor.raw, raw, size) == 0 { return (descriptor, false) }
-            if errno == EINPROGRESS { return (descriptor, true) }
-            throw LinuxError("connect to \(address)")
-        }
+        let (descriptor, isPending) = try await beginConnecting(to: address)
         let channel = try Channel(descriptor, on: loop)
         if isPending {
             try await channel.waitUntilWritable()
@@ -82,6 +90,24 @@ extension Channel {
             }
         }
         return channel
+    }
+
+    private static func beginConnecting(to address: SocketAddress) async throws -> (Descriptor, isPending: Bool) {
+        while true {
+            let begun: (Descriptor, Bool)? = try address.withRaw { (family, raw, size) throws(LinuxError) in
+                let descriptor = try Descriptor.socket(family)
+                if case .tcp = address { descriptor.sendWithoutDelay() }
+                if Glibc.connect(descriptor.raw, raw, size) == 0 { return (descriptor, false) }
+                switch errno {
+                case EINPROGRESS: return (descriptor, true)
+                // A unix socket whose queue is full; nothing tells when there is room again.
+                case EAGAIN: return nil
+                case let number: throw LinuxError(errno: number, "connect to \(address)")
+                }
+            }
+            if let begun { return begun }
+            try await EventLoop.shared.sleep(for: .milliseconds(5))
+        }
     }
 }
 

@@ -38,8 +38,32 @@ package struct CallClient: Sendable {
             guard response.head.status == 200 else {
                 throw CallError(answer: response.head, try await response.body.collect(limit: 1024 * 1024))
             }
-            var events = MessageReader<Call.Event>(response.body)
+            var events = MessageReader<Call.Event>(response.body, needsEnd: true)
             return try await handle(&events)
+        }
+    }
+
+    /// Makes a call whose request is what `send` writes, and waits for its answer.
+    package func call<Call: ClientStreamingCall>(
+        _ call: Call.Type,
+        headers extra: Headers = [:],
+        _ send: @Sendable @escaping (EventWriter<Call.Message>) async throws -> Void
+    ) async throws -> Call.Response {
+        var head = RequestHead(method: "POST", target: "/\(Call.name)", headers: headers)
+        head.headers["Content-Type"] = "application/connect+json"
+        for field in extra.fields { head.headers[field.name] = field.value }
+        let body = HTTPClient.Body.stream(length: nil) { body in try await send(EventWriter(body)) }
+        return try await http.withResponse(to: head, body: body) { response in
+            guard response.head.status == 200 else {
+                throw CallError(answer: response.head, try await response.body.collect(limit: 1024 * 1024))
+            }
+            var answers = MessageReader<Call.Response>(response.body, needsEnd: true)
+            guard let answer = try await answers.next() else {
+                throw CallError(.dataLoss, "The call '\(Call.name)' ended without an answer")
+            }
+            // The last message may still say that the call failed.
+            while try await answers.next() != nil {}
+            return answer
         }
     }
 }

@@ -86,6 +86,8 @@ struct clinux_exit {
 
 /// Collects one child by pidfd, without waiting.
 int clinux_wait_pidfd(int pidfd, struct clinux_exit *exit);
+/// Kills one child and waits until it is gone.
+void clinux_discard(int pidfd);
 /// Collects any ended child of this process, without waiting. Only PID 1 may call it.
 int clinux_wait_any(struct clinux_exit *exit);
 

@@ -1,7 +1,7 @@
 import Linux
 import Synchronization
 
-/// The body of a message that comes in, pulled by whoever wants it.
+/// The body of a message that comes in, pulled by whoever wants it; by one task at a time.
 package final class BodyReader: Sendable {
     private enum State {
         case length(Int)
@@ -9,21 +9,29 @@ package final class BodyReader: Sendable {
         case untilClose
         /// Terminal: the message was read whole.
         case finished
+        /// Terminal: what follows on the connection has no known meaning.
+        case failed(HTTPError)
     }
 
     private let line: Wireline
+    private let kind: HeadCutter.Kind
     private let state: Mutex<State>
     /// Called before the first byte is waited for; sends `100 Continue` where the client asks for it.
     private let beforeFirstRead: Mutex<(@Sendable () async throws -> Void)?>
+    /// Whether the body has no end but that of the connection.
+    let endsWithConnection: Bool
 
     init(
         _ line: Wireline,
         _ framing: BodyFraming,
+        of kind: HeadCutter.Kind,
         limits: HTTPLimits,
         beforeFirstRead: (@Sendable () async throws -> Void)? = nil
     ) {
         self.line = line
+        self.kind = kind
         self.beforeFirstRead = Mutex(beforeFirstRead)
+        endsWithConnection = framing == .untilClose
         let first: State =
             switch framing {
             case .none, .length(0): .finished
@@ -38,9 +46,30 @@ package final class BodyReader: Sendable {
         state.withLock { if case .finished = $0 { true } else { false } }
     }
 
+    /// How many bytes are still to come, where the message says it.
+    package var remaining: Int? {
+        state.withLock { state in
+            switch state {
+            case .length(let remaining): remaining
+            case .finished: 0
+            case .chunked, .untilClose, .failed: nil
+            }
+        }
+    }
+
+    var hasFailed: Bool {
+        state.withLock { if case .failed = $0 { true } else { false } }
+    }
+
+    /// Whether a `100 Continue` that the client waits for has not been sent.
+    var isAwaitingContinue: Bool {
+        !isFinished && beforeFirstRead.withLock { $0 != nil }
+    }
+
     /// Reads the next bytes; an empty array is the end.
     ///
-    /// - Throws: ``HTTPError`` when the message is malformed or the connection ends inside it.
+    /// - Throws: ``HTTPError`` when the message is malformed or the connection ends inside it, and again on every later
+    ///   call: status 400 for a request, 502 for a response.
     package func read(upTo count: Int = 65_536) async throws -> [UInt8] {
         if isFinished { return [] }
         let first = beforeFirstRead.withLock { first in
@@ -48,10 +77,22 @@ package final class BodyReader: Sendable {
             return first
         }
         try await first?()
+        do {
+            return try await readNext(upTo: count)
+        } catch let error as HTTPError {
+            let told = kind == .request ? error : HTTPError(502, error.message)
+            state.withLock { $0 = .failed(told) }
+            throw told
+        }
+    }
+
+    private func readNext(upTo count: Int) async throws -> [UInt8] {
         let state = state.withLock { $0 }
         switch state {
         case .finished:
             return []
+        case .failed(let error):
+            throw error
         case .untilClose:
             let bytes = try await line.read(upTo: count)
             if bytes.isEmpty { finish() }
@@ -65,15 +106,16 @@ package final class BodyReader: Sendable {
                 self.state.withLock { $0 = .length(remaining - bytes.count) }
             }
             return bytes
-        case .chunked(var decoder):
-            return try await readChunk(&decoder)
+        case .chunked(let decoder):
+            return try await readChunk(decoder, upTo: count)
         }
     }
 
-    private func readChunk(_ decoder: inout ChunkedDecoder) async throws -> [UInt8] {
+    private func readChunk(_ decoder: ChunkedDecoder, upTo count: Int) async throws -> [UInt8] {
+        var decoder = decoder
         while true {
             var next = decoder
-            let bytes = try line.consume { (input) throws(HTTPError) in try next.next(&input) }
+            let bytes = try line.consume { (input) throws(HTTPError) in try next.next(&input, upTo: count) }
             decoder = next
             if decoder.isFinished { finish() } else { state.withLock { $0 = .chunked(next) } }
             if !bytes.isEmpty || decoder.isFinished { return bytes }
@@ -87,67 +129,16 @@ package final class BodyReader: Sendable {
 
     /// Reads all that is left.
     ///
-    /// - Throws: ``HTTPError`` with status 413 when there are more than `limit` bytes.
+    /// - Throws: ``HTTPError`` with status 413 when there are more than `limit` bytes; at once, if the message says so.
     package func collect(limit: Int) async throws -> [UInt8] {
+        let tooLarge = HTTPError(413, "The body is larger than \(limit) bytes")
+        if let remaining, remaining > limit { throw tooLarge }
         var all: [UInt8] = []
         while true {
             let bytes = try await read()
             if bytes.isEmpty { return all }
             all += bytes
-            if all.count > limit { throw HTTPError(413, "The body is larger than \(limit) bytes") }
+            if all.count > limit { throw tooLarge }
         }
-    }
-}
-
-/// The body of a message that goes out. Each write leaves at once.
-package final class BodyWriter: Sendable {
-    private let line: Wireline
-    private let isChunked: Bool
-    /// The head, until it goes out together with the first bytes.
-    private let head: Mutex<[UInt8]>
-    private let isFinished = Mutex(false)
-
-    init(_ line: Wireline, head: [UInt8] = [], isChunked: Bool) {
-        self.line = line
-        self.head = Mutex(head)
-        self.isChunked = isChunked
-    }
-
-    private func takeHead() -> [UInt8] {
-        head.withLock { head in
-            defer { head = [] }
-            return head
-        }
-    }
-
-    /// Sends the head now, before there is a body to go with it.
-    package func flush() async throws {
-        let head = takeHead()
-        if !head.isEmpty { try await line.write(head) }
-    }
-
-    package func write(_ bytes: [UInt8]) async throws {
-        if bytes.isEmpty { return }
-        var out = takeHead()
-        if isChunked {
-            out += String(bytes.count, radix: 16).utf8
-            out += [0x0D, 0x0A]
-            out += bytes
-            out += [0x0D, 0x0A]
-        } else {
-            out += bytes
-        }
-        try await line.write(out)
-    }
-
-    /// Ends the body; a second call does nothing.
-    package func finish() async throws {
-        let wasFinished = isFinished.withLock { isFinished in
-            defer { isFinished = true }
-            return isFinished
-        }
-        if wasFinished { return }
-        let out = takeHead() + (isChunked ? Array("0\r\n\r\n".utf8) : [])
-        if !out.isEmpty { try await line.write(out) }
     }
 }
