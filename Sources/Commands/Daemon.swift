@@ -51,7 +51,9 @@ enum Daemon {
         try Files.makeDirectory(home.path)
         chmod(home.path, 0o700)
         guard let lock = try Files.lock(home.lock) else {
-            throw DaemonError(message: "A daemon runs already with MARTLET_HOME '\(home.path)'; 'martlet status' tells about it")
+            throw DaemonError(
+                message: "A daemon runs already with MARTLET_HOME '\(home.path)'; 'martlet status' tells about it"
+            )
         }
         defer { lock.close() }
         let engine = try await QEMUEngine.detect(accelerator: options.accelerator)
@@ -75,7 +77,9 @@ enum Daemon {
         let recovered = try await sandboxes.recover()
         let interrupted = try await runs.recover()
         if recovered.found + recovered.lost.count + interrupted > 0 {
-            log("found \(recovered.found) sandboxes again, lost \(recovered.lost.count); \(interrupted) runs had been cut off")
+            log(
+                "found \(recovered.found) sandboxes again, lost \(recovered.lost.count); \(interrupted) runs had been cut off"
+            )
         }
 
         let listener = try listen(options)
@@ -115,8 +119,12 @@ enum Daemon {
 
         let key = try apiKey(home)
         let keepsSandboxes = try await withThrowingTaskGroup(of: Bool?.self) { group in
-            group.addTask { try await server.run(on: local, trust: .everyone); return nil }
-            group.addTask { try await server.run(on: listener, trust: .key(key)); return nil }
+            group.addTask {
+                try await server.run(on: local, trust: .everyone); return nil
+            }
+            group.addTask {
+                try await server.run(on: listener, trust: .key(key)); return nil
+            }
             group.addTask { try await stop.value() }
             group.addTask { try await awaitSignal() }
             if options.isBackground { group.addTask { try await awaitIdleness(server, sandboxes, runs) } }

@@ -1,0 +1,74 @@
+import HTTP
+import Linux
+import TLS
+import Wire
+
+/// Where model requests go, and what opens the door there. The credential stays in this process.
+package struct ModelUpstream: Sendable {
+    package enum Credential: Sendable {
+        /// Sent as `x-api-key`.
+        case apiKey(Secret)
+        /// Sent as `Authorization: Bearer`.
+        case token(Secret)
+        /// For a model of one's own that asks for none.
+        case none
+    }
+
+    package static let anthropic = "https://api.anthropic.com"
+
+    /// As it was given, without a credential in it.
+    package let baseURL: String
+    let endpoint: Endpoint
+    let credential: Credential
+    /// Whether requests have any chance: the public API wants a credential, a model of one's own may not.
+    package let isUsable: Bool
+
+    package init(baseURL: String, credential: Credential) throws(GatewayError) {
+        guard let endpoint = Endpoint(url: baseURL) else {
+            throw GatewayError(
+                .invalidUpstream,
+                "'\(baseURL)' is no address of a model: use http:// or https://, a host, and a path if needed"
+            )
+        }
+        self.endpoint = endpoint
+        self.baseURL = endpoint.description
+        self.credential = credential
+        if case .none = credential { isUsable = baseURL != Self.anthropic } else { isUsable = true }
+    }
+
+    /// Takes `ANTHROPIC_BASE_URL`, `ANTHROPIC_API_KEY` and `ANTHROPIC_AUTH_TOKEN` of this process.
+    package static func fromEnvironment() throws(GatewayError) -> ModelUpstream {
+        func variable(_ name: String) -> String? {
+            Program.variable(name).flatMap { $0.isEmpty ? nil : $0 }
+        }
+        let credential: Credential =
+            if let key = variable("ANTHROPIC_API_KEY") {
+                .apiKey(Secret(key))
+            } else if let token = variable("ANTHROPIC_AUTH_TOKEN") {
+                .token(Secret(token))
+            } else {
+                .none
+            }
+        return try ModelUpstream(baseURL: variable("ANTHROPIC_BASE_URL") ?? anthropic, credential: credential)
+    }
+}
+
+/// What the gateway can not be started with.
+package struct GatewayError: Error, Sendable, CustomStringConvertible {
+    package struct Code: RawRepresentable, Hashable, Sendable {
+        package let rawValue: String
+        package init(rawValue: String) { self.rawValue = rawValue }
+
+        package static let invalidUpstream = Code(rawValue: "invalid_upstream")
+    }
+
+    package let code: Code
+    package let message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { message }
+}
