@@ -70,7 +70,7 @@ let package = Package(
         ),
         module(
             "API",
-            ["Linux", "HTTP", "RPC", "Wire", "JSONSchema", "Machines", "GuestLink", "Sandboxes", "Templates", "Runs"]
+            ["Linux", "HTTP", "RPC", "Wire", "JSONSchema", "MCP", "Machines", "GuestLink", "Sandboxes", "Templates", "Runs"]
         ),
         module(
             "Commands",

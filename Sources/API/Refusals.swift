@@ -1,5 +1,6 @@
 import JSONSchema
 import Linux
+import MCP
 import Machines
 import RPC
 import Runs
@@ -22,6 +23,7 @@ extension CallError {
         case let error as SandboxError: self.init(Self.code(error.code), "\(error)")
         case let error as RunError: self.init(Self.code(error.code), error.message)
         case let error as JSONSchemaError: self.init(.invalidArgument, "\(error)")
+        case let error as MCPError: self.init(.invalidArgument, error.message)
         case let error as TemplateError: self.init(.failedPrecondition, "\(error)")
         case let error as MachineError:
             self.init(error.code == .noSpace ? .resourceExhausted : .unavailable, "\(error)")

@@ -5,63 +5,37 @@ import Wire
 
 /// What the result of a run must fit, and what the agent has handed over so far.
 ///
-/// Every call of the tool is checked here, on the host, at the moment it is made.
+/// Every call of the tool is checked on the host, at the moment it is made; here it is decided which call counts.
 final class ResultSchema: Sendable {
     private struct State {
-        var round = 0
-        var attempts: [RunReport.Attempt] = []
+        /// How many calls had been made when each round began.
+        var roundStarts: [Int] = []
         var told = 0
-        /// The last accepted result; a later one replaces it.
-        var accepted: JSONValue?
-    }
-
-    let toolName: String
-    private let toolDescription: String
-    /// What the caller gave.
-    private let schema: JSONSchema
-    /// What the tool takes: the same, or an object around it.
-    private let input: JSONSchema
-    private let isWrapped: Bool
-    private let state = Mutex(State())
-
-    /// - Throws: `JSONSchemaError` with the path to the fault.
-    init(_ document: JSONValue, toolName: String, toolDescription: String?) throws {
-        schema = try JSONSchema(document, assertFormats: true)
-        (input, isWrapped) = schema.wrappedForTool()
-        self.toolName = toolName
-        self.toolDescription =
-            toolDescription
-            ?? document["description"]?.string
-            ?? "Hands over the result of your work. Call it once, when you are done."
     }
 
     /// The tool as an MCP server.
-    func server() -> ResultServer {
-        ResultServer(
-            tool: ResultTool(name: toolName, description: toolDescription, inputSchema: input.document)
-        ) { [self] arguments in check(arguments) }
+    let server: ResultServer
+    /// As the caller gave it.
+    private let schema: JSONSchema
+    private let state = Mutex(State())
+
+    /// - Throws: `JSONSchemaError` with the path to the fault, or `MCPError` for a name that no tool can have.
+    init(_ document: JSONValue, toolName: String, toolDescription: String?) throws {
+        schema = try JSONSchema(document, assertFormats: true)
+        let description = toolDescription ?? document["description"]?.string
+        server = ResultServer(try ResultTool(schema: schema, name: toolName, description: description))
     }
 
-    /// Checks one call and remembers it; gives what is wrong.
-    func check(_ arguments: JSONValue) -> [String] {
-        let faults = input.validate(arguments).map(\.message)
-        let result = isWrapped ? arguments["result"] ?? arguments : arguments
-        state.withLock { state in
-            state.attempts.append(
-                RunReport.Attempt(round: state.round, arguments: result, isValid: faults.isEmpty, faults: faults)
-            )
-            if faults.isEmpty { state.accepted = result }
-        }
-        return faults
+    var toolName: String { server.tool.name }
+
+    func beginRound() {
+        let count = server.attempts.count
+        state.withLock { $0.roundStarts.append(count) }
     }
 
-    func beginRound(_ round: Int) {
-        state.withLock { $0.round = round }
-    }
-
-    /// The result, validated once more against the schema as the caller gave it.
+    /// The last accepted result, validated once more against the schema as the caller gave it.
     func accepted() -> JSONValue? {
-        state.withLock(\.accepted).flatMap { schema.validate($0).isEmpty ? $0 : nil }
+        server.accepted.flatMap { schema.validate($0).isEmpty ? $0 : nil }
     }
 
     /// Why a result that fits is no answer all the same.
@@ -70,19 +44,28 @@ final class ResultSchema: Sendable {
     }
 
     func attempts() -> [RunReport.Attempt] {
-        state.withLock(\.attempts)
+        let starts = state.withLock(\.roundStarts)
+        return server.attempts.enumerated().map { index, attempt in
+            RunReport.Attempt(
+                round: max(0, starts.count { $0 <= index } - 1),
+                arguments: attempt.result ?? attempt.arguments,
+                isValid: attempt.isValid,
+                faults: attempt.faults
+            )
+        }
     }
 
     /// What was wrong with the last call; nil when there was none.
     func lastFaults() -> [String]? {
-        state.withLock { $0.attempts.last?.faults }
+        server.attempts.last?.faults
     }
 
     /// The attempts since the last time this was asked.
     func untold() -> [RunReport.Attempt] {
-        state.withLock { state in
-            defer { state.told = state.attempts.count }
-            return Array(state.attempts[state.told...])
+        let attempts = attempts()
+        return state.withLock { state in
+            defer { state.told = attempts.count }
+            return Array(attempts.dropFirst(state.told))
         }
     }
 }

@@ -72,7 +72,7 @@ struct Run: Sendable {
         let endpoint = gateway.open(
             sandbox.id,
             budgetUSD: options.maxCostUSD,
-            results: schema?.server()
+            results: schema?.server
         )
         progress.endpoint = endpoint
         if let schema {
@@ -173,7 +173,7 @@ struct Run: Sendable {
         for round in 0...max(0, options.repairAttempts) {
             let start = clock.now
             try await tell(.step(.init(step: .agent, milliseconds: nil, detail: round == 0 ? nil : "repair \(round)")))
-            schema?.beginRound(round)
+            schema?.beginRound()
             let end = try await runAgent(round, prompt, session, sandbox, workspace, endpoint, &work.transcript, output)
             let milliseconds = Int((clock.now - start) / .milliseconds(1))
             if round == 0 { work.agentMilliseconds = milliseconds } else { work.repairMilliseconds += milliseconds }

@@ -126,12 +126,6 @@ package final class RunRegistry: Sendable {
         else {
             throw RunError(.invalidOptions, "Turns and cost must be more than nothing, repair attempts 0 to 20")
         }
-        guard Self.isToolName(options.toolName) else {
-            throw RunError(
-                .invalidOptions,
-                "'\(options.toolName)' is no tool name: use letters, digits, '_' and '-', at most 64"
-            )
-        }
         guard hasCredential else {
             throw RunError(
                 .noCredential,
@@ -156,13 +150,6 @@ package final class RunRegistry: Sendable {
             throw RunError(.notResumable, "The run '\(previous.id)' left no session to go on with; start a new one")
         }
         return previous
-    }
-
-    private static func isToolName(_ name: String) -> Bool {
-        (1...64).contains(name.utf8.count)
-            && name.unicodeScalars.allSatisfy {
-                $0.isASCII && ($0.properties.isAlphabetic || "0123456789_-".unicodeScalars.contains($0))
-            }
     }
 
     // MARK: Afterwards
