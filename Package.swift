@@ -76,5 +76,7 @@ let package = Package(
             ]
         ),
         .executableTarget(name: "martlet", dependencies: ["Commands"], swiftSettings: settings),
+
+        tests("GuestAgentTests", ["GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
     ]
 )

@@ -125,7 +125,9 @@ struct Files: Sendable {
         do throws(LinuxError) {
             // Not to wait for the reader of a named pipe.
             let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, mode: 0o666)
-            if switchesUser { try check("give '\(path)' to '\(account.name)'") { fchown(file.raw, account.uid, account.gid) } }
+            if switchesUser {
+                try check("give '\(path)' to '\(account.name)'") { fchown(file.raw, account.uid, account.gid) }
+            }
             try FileMetadata.replace(file, with: notes)
             return file
         } catch {

@@ -142,7 +142,10 @@ final class SpooledOutput: OutputStore {
                 bytes.withUnsafeMutableBytes { pread(file.raw, $0.baseAddress, count, off_t(offset)) }
             }
             guard length > 0 else {
-                throw LinuxError(LinuxError.Code(rawValue: EIO), "The output on the guest's disk is shorter than it was")
+                throw LinuxError(
+                    LinuxError.Code(rawValue: EIO),
+                    "The output on the guest's disk is shorter than it was"
+                )
             }
             return Array(bytes.prefix(length))
         }
