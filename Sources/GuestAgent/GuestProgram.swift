@@ -8,37 +8,29 @@ import Wire
 ///     as PID 1                                             boots the machine and serves it
 ///     martlet-guest --serve-for-tests PORT DIRECTORY HASH  serves the calling user on the loopback; no machine is touched
 package enum GuestProgram {
-    /// Does what must be done before there is a second thread: a signal that one thread does not block is never read.
-    package static func prepare() {
+    /// Runs until the machine is switched off, or the program is ended.
+    package static func main(_ arguments: [String]) -> Never {
         clinux_boot_is_linked()
-        Signals.block([SIGCHLD])
+        // As PID 1 the agent collects every orphan of the guest when SIGCHLD says so.
+        runMainTask(blocking: [SIGCHLD]) { await run(arguments) }
     }
 
-    /// Runs until the machine is switched off, or the program is ended; gives its exit status.
-    package static func main(_ arguments: [String]) async -> Int32 {
-        let body: @Sendable () async throws -> Void
-        if getpid() == 1 {
-            body = serveMachine
-        } else if arguments.count == 5, arguments[1] == "--serve-for-tests", let port = UInt16(arguments[2]) {
-            body = { try await serveCaller(port, directory: arguments[3], hash: arguments[4]) }
-        } else {
-            Console.say("boots a guest as its first process; it does nothing elsewhere")
-            return 64
-        }
-        // The task's owner is this function, which waits for it.
-        let serving = Task(executorPreference: EventLoop.shared) {
-            do {
-                try await body()
-                return Int32(0)
-            } catch {
-                Console.say("stopped: \(error)")
-                return 1
+    private static func run(_ arguments: [String]) async -> Int32 {
+        do {
+            if getpid() == 1 {
+                try await serveMachine()
+            } else if arguments.count == 5, arguments[1] == "--serve-for-tests", let port = UInt16(arguments[2]) {
+                try await serveCaller(port, directory: arguments[3], hash: arguments[4])
+            } else {
+                Console.say("boots a guest as its first process; it does nothing elsewhere")
+                return 64
             }
+        } catch {
+            Console.say("stopped: \(error)")
         }
-        let status = await serving.value
         // A first process that ends is a kernel panic; a machine without an agent is of no use, so it goes off instead.
         if getpid() == 1 { _ = clinux_power_off() }
-        return status
+        return 1
     }
 
     private static func serveMachine() async throws {

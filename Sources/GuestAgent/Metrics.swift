@@ -5,15 +5,28 @@ import Synchronization
 /// What the guest uses of its machine, as `GET /metrics` tells it.
 struct Metrics: Encodable, Sendable {
     var ts: Int
-    var cpu_count: Int
-    var cpu_used_pct: Double
-    var mem_total: UInt64
-    var mem_used: UInt64
-    var mem_cache: UInt64
-    var mem_total_mib: UInt64
-    var mem_used_mib: UInt64
-    var disk_used: UInt64
-    var disk_total: UInt64
+    var cpuCount: Int
+    var cpuUsedPct: Double
+    var memTotal: UInt64
+    var memUsed: UInt64
+    var memCache: UInt64
+    var memTotalMib: UInt64
+    var memUsedMib: UInt64
+    var diskUsed: UInt64
+    var diskTotal: UInt64
+
+    private enum CodingKeys: String, CodingKey {
+        case ts
+        case cpuCount = "cpu_count"
+        case cpuUsedPct = "cpu_used_pct"
+        case memTotal = "mem_total"
+        case memUsed = "mem_used"
+        case memCache = "mem_cache"
+        case memTotalMib = "mem_total_mib"
+        case memUsedMib = "mem_used_mib"
+        case diskUsed = "disk_used"
+        case diskTotal = "disk_total"
+    }
 }
 
 /// Measures the guest; the processor's use is that since the last time it was asked.
@@ -41,15 +54,15 @@ final class Meter: Sendable {
         statvfs("/", &disk)
         return Metrics(
             ts: time(nil),
-            cpu_count: sysconf(Int32(_SC_NPROCESSORS_ONLN)),
-            cpu_used_pct: (used * 100).rounded() / 100,
-            mem_total: total,
-            mem_used: total - min(available, total),
-            mem_cache: memory["Cached"] ?? 0,
-            mem_total_mib: total >> 20,
-            mem_used_mib: (total - min(available, total)) >> 20,
-            disk_used: UInt64(disk.f_blocks - disk.f_bfree) * UInt64(disk.f_frsize),
-            disk_total: UInt64(disk.f_blocks) * UInt64(disk.f_frsize)
+            cpuCount: sysconf(Int32(_SC_NPROCESSORS_ONLN)),
+            cpuUsedPct: (used * 100).rounded() / 100,
+            memTotal: total,
+            memUsed: total - min(available, total),
+            memCache: memory["Cached"] ?? 0,
+            memTotalMib: total >> 20,
+            memUsedMib: (total - min(available, total)) >> 20,
+            diskUsed: UInt64(disk.f_blocks - disk.f_bfree) * UInt64(disk.f_frsize),
+            diskTotal: UInt64(disk.f_blocks) * UInt64(disk.f_frsize)
         )
     }
 

@@ -1,0 +1,152 @@
+import FoundationEssentials
+import Glibc
+import HTTP
+import Linux
+import RPC
+import Synchronization
+import Testing
+import Wire
+
+@testable import GuestAgent
+
+/// An agent in this process, for the user who runs the tests, with a home of its own.
+struct RunningAgent: Sendable {
+    static let secret = "the bootstrap secret"
+    static let token = "the first token"
+
+    let agent: Agent
+    let home: String
+    let address: SocketAddress
+    let gateway: SocketAddress
+
+    /// Runs an agent for the time of `body`; without `isIdentified` it is still sealed.
+    static func run(
+        isIdentified: Bool = true,
+        tunnelPatience: Duration = .seconds(10),
+        _ body: @Sendable @escaping (RunningAgent) async throws -> Void
+    ) async throws {
+        let home = try temporaryDirectory()
+        defer { try? Directory.remove(home) }
+        var settings = AgentSettings(
+            bootstrap: SecretHash(of: secret),
+            users: .caller(home: home),
+            ownsMachine: false,
+            controlGroups: nil,
+            spoolDirectory: home
+        )
+        settings.tunnelPatience = tunnelPatience
+        let agent = try Agent(settings)
+        let listener = try Listener(.loopback(0))
+        let gateway = try Listener(.loopback(0))
+        let running = RunningAgent(agent: agent, home: home, address: listener.address, gateway: gateway.address)
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await agent.run(on: listener, gateway: gateway) }
+            defer { group.cancelAll() }
+            if isIdentified { _ = try await running.identify([GuestProtocol.bootstrapHeader: secret]) }
+            try await body(running)
+            await agent.killAll()
+        }
+    }
+
+    private static func temporaryDirectory() throws -> String {
+        var template = Array("/tmp/martlet-agent-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw LinuxError("make a temporary directory") }
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    var http: HTTPClient {
+        let address = address
+        return HTTPClient { try await Channel.connect(to: address) }
+    }
+
+    /// What is sent along with every request.
+    static let headers: Headers = ["Host": "guest", GuestProtocol.tokenHeader: token]
+
+    var calls: CallClient { CallClient(http: http, headers: Self.headers) }
+
+    static let identity = GuestIdentity(
+        accessToken: token,
+        timeNanoseconds: 0,
+        entropy: Data(repeating: 7, count: 32),
+        hostname: "sandbox",
+        machineID: String(repeating: "0", count: 32),
+        envVars: ["GREETING": "hello"]
+    )
+
+    /// Asks for `identity` and gives the status.
+    func identify(_ headers: Headers, _ identity: GuestIdentity = identity) async throws -> Int {
+        var head = RequestHead(method: "POST", target: "/init", headers: headers)
+        head.headers["Host"] = "guest"
+        return try await http.send(head, body: .bytes(Array(JSONEncoder().encode(identity)))).head.status
+    }
+
+    /// Makes a plain request with the token.
+    func send(
+        _ method: String,
+        _ target: String,
+        _ headers: Headers = [:],
+        _ body: [UInt8]? = nil
+    ) async throws -> (status: Int, body: [UInt8]) {
+        var head = RequestHead(method: method, target: target, headers: Self.headers)
+        for field in headers.fields { head.headers[field.name] = field.value }
+        let answer = try await http.send(head, body: body.map { .bytes($0) } ?? .none)
+        return (answer.head.status, answer.body)
+    }
+
+    /// Runs a shell line to its end.
+    func shell(_ line: String, _ change: (inout StartProcess.Request) -> Void = { _ in }) async throws -> Story {
+        var request = StartProcess.Request(process: ProcessConfig(cmd: "/bin/sh", args: ["-c", line]), stdin: false)
+        change(&request)
+        return try await calls.stream(StartProcess.self, request) { events in
+            var story = Story()
+            try await story.readAll(&events)
+            return story
+        }
+    }
+}
+
+/// What the events of a process tell.
+struct Story: Sendable {
+    var pid: UInt32 = 0
+    var stdout: [UInt8] = []
+    var stderr: [UInt8] = []
+    var terminal: [UInt8] = []
+    var end: ProcessEvent.End?
+
+    var text: String { String(decoding: stdout, as: UTF8.self) }
+    var errorText: String { String(decoding: stderr, as: UTF8.self) }
+
+    /// Takes one event; false at the end of the stream.
+    mutating func read(_ events: inout MessageReader<ProcessStreamEvent>) async throws -> Bool {
+        guard let event = try await events.next()?.event else { return false }
+        if let start = event.start { pid = start.pid }
+        if let data = event.data {
+            stdout += data.stdout ?? Data()
+            stderr += data.stderr ?? Data()
+            terminal += data.pty ?? Data()
+        }
+        if let end = event.end { self.end = end }
+        return true
+    }
+
+    mutating func readAll(_ events: inout MessageReader<ProcessStreamEvent>) async throws {
+        while try await read(&events) {}
+    }
+
+    /// Reads until the process has written `text`.
+    mutating func read(_ events: inout MessageReader<ProcessStreamEvent>, until text: String) async throws {
+        while !String(decoding: stdout + terminal, as: UTF8.self).contains(text), try await read(&events) {}
+    }
+}
+
+/// Whether a process is there and not just waiting to be collected.
+func isAlive(_ pid: Int32) -> Bool {
+    let stat = Accounts.text(of: "/proc/\(pid)/stat")
+    guard let end = stat.lastIndex(of: ")") else { return false }
+    return !stat[end...].hasPrefix(") Z")
+}
+
+/// Expects a status. The macro does not take these calls itself: it can not tell that they throw.
+func expect(_ status: Int, _ expected: Int, at place: SourceLocation = #_sourceLocation) {
+    #expect(status == expected, sourceLocation: place)
+}
