@@ -82,5 +82,6 @@ let package = Package(
         tests("RecordsTests", ["Records"]),
         tests("JSONSchemaTests", ["JSONSchema", "Wire"]),
         tests("WireTests", ["Wire"]),
+        tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
     ]
 )
