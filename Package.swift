@@ -83,5 +83,6 @@ let package = Package(
         tests("JSONSchemaTests", ["JSONSchema", "Wire"]),
         tests("WireTests", ["Wire"]),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
+        tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "HTTP", "Linux", "Wire"]),
     ]
 )

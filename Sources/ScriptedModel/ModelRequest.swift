@@ -9,7 +9,7 @@ struct ModelRequest: Sendable {
     let userID: String?
     /// Whether this is the agent's question for a session title, which is no part of the conversation.
     let asksForTitle: Bool
-    /// The text of the first message of the user.
+    /// The text of the first message of the user, without what the agent put before it.
     let prompt: String
     private let assistantTurns: [Turn]
     private let toolResults: [String: String]
@@ -38,7 +38,7 @@ struct ModelRequest: Sendable {
                 let uses = blocks.filter { $0["type"]?.string == "tool_use" }
                 turns.append(Turn(toolIDs: uses.compactMap { $0["id"]?.string }))
             case "user":
-                if prompt == nil { prompt = Self.text(message["content"]) }
+                if prompt == nil { prompt = Self.text(message["content"], isReminderSkipped: true) }
                 for block in blocks where block["type"]?.string == "tool_result" {
                     if let id = block["tool_use_id"]?.string { results[id] = Self.text(block["content"]) }
                 }
@@ -52,9 +52,11 @@ struct ModelRequest: Sendable {
     }
 
     /// Content is a text, or a list of blocks of which some are text.
-    private static func text(_ content: JSONValue?) -> String {
+    private static func text(_ content: JSONValue?, isReminderSkipped: Bool = false) -> String {
         if let text = content?.string { return text }
-        return (content?.array ?? []).compactMap { $0["text"]?.string }.joined(separator: "\n")
+        let texts = (content?.array ?? []).compactMap { $0["text"]?.string }
+        // Claude Code sends words of its own in blocks of their own, in the same message as the person's.
+        return texts.filter { !(isReminderSkipped && $0.hasPrefix("<system-reminder>")) }.joined(separator: "\n")
     }
 
     func toolResult(_ id: String) -> String? { toolResults[id] }

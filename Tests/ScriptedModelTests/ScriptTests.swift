@@ -70,4 +70,29 @@ import Wire
     @Test func `that is wrong can not be decoded either`() {
         #expect(throws: ScriptError.self) { try JSONDecoder().decode(Script.self, from: Data("{}".utf8)) }
     }
+
+    @Test func `of the manual is right`() throws {
+        let manual = URL(filePath: #filePath).deletingLastPathComponent().appending(
+            path: "../../docs/scripted-model.md"
+        )
+        let text = String(decoding: try Data(contentsOf: manual), as: UTF8.self)
+        let scripts = text.split(separator: "```json\n").dropFirst().compactMap { $0.split(separator: "```").first }
+        #expect(scripts.count == 3)
+        for script in scripts { #expect(throws: Never.self) { try Script(parsing: script.utf8) } }
+    }
+
+    @Test func `of the manual captures what its table says`() throws {
+        let manual = URL(filePath: #filePath).deletingLastPathComponent().appending(
+            path: "../../docs/scripted-model.md"
+        )
+        let lines = String(decoding: try Data(contentsOf: manual), as: UTF8.self).split(separator: "\n")
+        let rows = lines.drop { !$0.hasPrefix("| capture |") }.dropFirst(2).prefix { $0.hasPrefix("|") }
+        #expect(rows.count == 6)
+        for row in rows {
+            let cells = row.split(separator: "`").enumerated().filter { $0.offset % 2 == 1 }.map { String($0.element) }
+            let capture = try Capture(Placed(value: try JSONValue(parsing: cells[0]), place: ""), toolCounts: [1])
+            let result = cells[1].replacing("\\n", with: "\n")
+            #expect(try capture.value(from: result) == JSONValue(parsing: cells[2]), "\(row)")
+        }
+    }
 }

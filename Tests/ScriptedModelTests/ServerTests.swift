@@ -157,7 +157,16 @@ import Wire
             """#
         try await Model.with(script) { model in
             #expect(try await Agent(model, "Review this").ask()["content"]?[0]?["text"] == "reviewing")
-            var agent = Agent(model, "fix the tests")
+            var agent = Agent(model)
+            agent.messages = [
+                [
+                    "role": "user",
+                    "content": [
+                        ["type": "text", "text": "<system-reminder>\nReview\n</system-reminder>"],
+                        ["type": "text", "text": "fix the tests"],
+                    ],
+                ]
+            ]
             agent.say("Review it too")
             #expect(try await agent.ask()["content"]?[0]?["text"] == "fixing 'fix the tests'")
             let error = try await #require(Agent(model, "other").refusal())
