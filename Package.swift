@@ -90,5 +90,7 @@ let package = Package(
         tests("HTTPTests", ["HTTP", "Linux"]),
         tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),
         tests("GuestAgentTests", ["GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
+        tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
+        tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "HTTP", "Linux", "Wire"]),
     ]
 )
