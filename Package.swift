@@ -66,7 +66,7 @@ let package = Package(
         module("Gateway", ["Linux", "HTTP", "TLS", "Wire", "MCP"]),
         module(
             "Runs",
-            ["Linux", "HTTP", "Wire", "RPC", "JSONSchema", "MCP", "GuestLink", "Sandboxes", "Gateway", "Records"]
+            ["Linux", "HTTP", "Wire", "RPC", "JSONSchema", "MCP", "Machines", "GuestLink", "Sandboxes", "Gateway", "Records"]
         ),
         module(
             "API",

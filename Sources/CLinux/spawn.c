@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -61,6 +62,7 @@ static int run_child(void *context) {
         struct rlimit limit = {(rlim_t)spawn->open_files, (rlim_t)spawn->open_files};
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    if (spawn->without_huge_pages) prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     if (spawn->set_ids) {
         // Raw calls: the C library's own would signal every thread of the parent, whose memory this still is.
         STEP(CLINUX_STAGE_USER, syscall(SYS_setgroups, spawn->group_count, spawn->groups));

@@ -52,6 +52,8 @@ package struct Spawn: Sendable {
     package var takesTerminal = false
     package var user: User?
     package var openFiles: Int64?
+    /// For programs of which many run and each touches its memory sparsely.
+    package var avoidsHugePages = false
 
     package init(
         path: String,

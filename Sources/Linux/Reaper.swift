@@ -92,7 +92,8 @@ extension Spawn {
             gid: self.user?.gid ?? 0,
             groups: nil,
             group_count: self.user?.groups.count ?? 0,
-            open_files: openFiles ?? -1
+            open_files: openFiles ?? -1,
+            without_huge_pages: avoidsHugePages ? 1 : 0
         )
         let strings = CStrings()
         raw.path = UnsafePointer(strings.copy(path))

@@ -150,6 +150,8 @@ package struct QEMUEngine: MachineEngine {
         spawn.directory = directory
         // A session of its own: it outlives the daemon, and a Ctrl-C at the daemon's terminal is not for it.
         spawn.startsSession = true
+        // A page that the guest writes should cost a page: this saves some 5 MiB in each idle machine.
+        spawn.avoidsHugePages = true
         let child = try ChildProcess.start(spawn)
         guard let identity = ProcessHandle.Identity(pid: child.pid), let handle = ProcessHandle(identity) else {
             throw MachineError(

@@ -12,6 +12,7 @@ import FoundationEssentials
 import Gateway
 import HTTP
 import Linux
+import Machines
 import Records
 import Sandboxes
 import Synchronization

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import GuestLink
+import HTTP
 import Linux
 import Synchronization
 import Wire

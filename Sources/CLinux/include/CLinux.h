@@ -41,9 +41,19 @@ ssize_t clinux_write_memory(pid_t pid, const void *local, size_t length, uint64_
 
 // KVM.
 
-/// Runs guest code for `milliseconds` at most. Returns the microseconds it took, -1 when it did not end in time or failed,
-/// or -1000 - errno when KVM can not be opened.
-int32_t clinux_probe_kvm(uint32_t milliseconds);
+enum clinux_kvm {
+    CLINUX_KVM_RUNS = 0,          ///< guest code ran to its end, and in time
+    CLINUX_KVM_ABSENT = 1,        ///< there is no /dev/kvm
+    CLINUX_KVM_FORBIDDEN = 2,     ///< it is there, and this user may not open it
+    CLINUX_KVM_BROKEN = 3,        ///< it opens, and no machine or vCPU can be made with it
+    CLINUX_KVM_TOO_SLOW = 4,      ///< guest code did not end in time: instructions are emulated
+    CLINUX_KVM_MISBEHAVES = 5,    ///< guest code ended otherwise than it had to
+    CLINUX_KVM_NOT_TRIED = 6,     ///< the probe itself could not be run (no memory, no process)
+};
+
+/// Runs a small guest for `milliseconds` at most, in a child process, and says what became of it; `*microseconds` is set only
+/// for CLINUX_KVM_RUNS. Blocks. PID 1, which collects any child, must not call it.
+int clinux_probe_kvm(uint32_t milliseconds, uint64_t *microseconds);
 
 // Children.
 
@@ -61,7 +71,8 @@ struct clinux_spawn {
     gid_t gid;
     const gid_t *groups;
     size_t group_count;
-    int64_t open_files;  // RLIMIT_NOFILE to set (soft and hard), or -1
+    int64_t open_files;        // RLIMIT_NOFILE to set (soft and hard), or -1
+    int without_huge_pages;    // PR_SET_THP_DISABLE: pages written one by one stay small
 };
 
 enum clinux_stage {
