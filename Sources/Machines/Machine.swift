@@ -122,6 +122,9 @@ package protocol Machine: Sendable {
     var ended: Latch<Void> { get }
     /// The last lines the guest wrote to its console.
     func consoleTail() -> String
+    /// Stops the machine's processors; nothing in it runs until ``unpause()``.
+    func pause() async throws
+    func unpause() async throws
     /// Stops the machine for good and writes its state to `deviceState`; memory and disk stay where they are.
     func save(deviceState: String) async throws
     /// Ends the engine, waits for its end, and removes the directory.

@@ -93,6 +93,14 @@ final class QEMUMachine: Machine {
         QEMUEngine.tail(of: "\(directory)/\(QEMUCommandLine.console)", 4096)
     }
 
+    func pause() async throws {
+        try await process.qmp.execute("stop")
+    }
+
+    func unpause() async throws {
+        try await process.qmp.execute("cont")
+    }
+
     func save(deviceState: String) async throws {
         try await process.qmp.execute("stop")
         try await process.qmp.execute("migrate-set-capabilities", QEMUProcess.capabilities)

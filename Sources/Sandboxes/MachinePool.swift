@@ -1,14 +1,18 @@
+import GuestLink
 import Linux
 import Machines
 import Records
 import Synchronization
 
-/// Machines that wait for their state, a few for each template in use, so that a create starts none.
+/// Machines that wait for their sandbox, a few for each template in use, so that a create starts none.
+///
+/// Each was resumed from its template, has answered one request and was paused. Under TCG the first answer costs 80 ms,
+/// because the engine translates the guest's code then; a machine that has answered once answers in a few.
 ///
 /// Filled again behind each take, off the way of the request. A machine that dies waiting is thrown away when it is met.
 final class MachinePool: Sendable {
     private struct State {
-        var waiting: [String: [any PreparedMachine]] = [:]
+        var waiting: [String: [any Machine]] = [:]
         var filling: [String: Int] = [:]
         var isClosed = false
     }
@@ -17,7 +21,7 @@ final class MachinePool: Sendable {
     private let root: String
     private let size: Int
     private let state = Mutex(State())
-    /// Starts of QEMU in flight at once: more than this only makes each of them slower.
+    /// Starts of machines in flight at once: more than this only makes each of them slower.
     private let starts = AsyncSemaphore(4)
 
     init(engine: any MachineEngine, home: Home, size: Int) {
@@ -26,22 +30,33 @@ final class MachinePool: Sendable {
         self.size = size
     }
 
-    /// Takes a waiting machine of `template`, or starts one.
-    func take(_ template: Template) async throws -> any PreparedMachine {
+    /// Takes a waiting machine of `template`, or starts one. It is paused.
+    func take(_ template: Template) async throws -> any Machine {
         while true {
             let waiting = state.withLock { $0.waiting[template.manifest.buildID]?.popLast() }
             guard let waiting else { break }
             if waiting.ended.current == nil { return waiting }
-            await waiting.discard()
+            await waiting.destroy()
         }
-        return try await prepare(template)
+        return try await start(template)
     }
 
-    private func prepare(_ template: Template) async throws -> any PreparedMachine {
+    private func start(_ template: Template) async throws -> any Machine {
         try Files.makeDirectory(root)
         let directory = "\(root)/m\(Random.name(12))"
         let engine = engine
-        return try await starts.withPermit { try await engine.prepare(template.saved, in: directory) }
+        return try await starts.withPermit {
+            let prepared = try await engine.prepare(template.saved, in: directory)
+            do {
+                let machine = try await prepared.resume()
+                _ = await GuestLink.isHealthy(machine.agentAddress)
+                try await machine.pause()
+                return machine
+            } catch {
+                await prepared.discard()
+                throw error
+            }
+        }
     }
 
     /// Starts machines until `size` of them wait; returns at once.
@@ -56,14 +71,14 @@ final class MachinePool: Sendable {
         for _ in 0..<missing {
             // The task's owner is the pool: what it makes is put in, or thrown away when the pool has closed.
             Task {
-                let machine = try? await self.prepare(template)
+                let machine = try? await self.start(template)
                 let isKept = self.state.withLock { state in
                     state.filling[build, default: 1] -= 1
                     guard let machine, !state.isClosed else { return machine == nil }
                     state.waiting[build, default: []].append(machine)
                     return true
                 }
-                if !isKept { await machine?.discard() }
+                if !isKept { await machine?.destroy() }
             }
         }
     }
@@ -71,9 +86,10 @@ final class MachinePool: Sendable {
     /// Throws away what waits for a build that is no longer used.
     func drop(_ buildID: String) async {
         let dropped = state.withLock { $0.waiting.removeValue(forKey: buildID) } ?? []
-        for machine in dropped { await machine.discard() }
+        for machine in dropped { await machine.destroy() }
     }
 
+    /// How many machines wait.
     var count: Int { state.withLock { $0.waiting.values.reduce(0) { $0 + $1.count } } }
 
     func close() async {
@@ -82,6 +98,6 @@ final class MachinePool: Sendable {
             defer { state.waiting = [:] }
             return state.waiting.values.flatMap { $0 }
         }
-        for machine in dropped { await machine.discard() }
+        for machine in dropped { await machine.destroy() }
     }
 }

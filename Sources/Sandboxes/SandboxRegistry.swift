@@ -107,8 +107,8 @@ package final class SandboxRegistry: Sendable {
         let template = try templates.template(request.template)
 
         try await beforeStep(.machine)
-        let prepared = try await pool.take(template)
-        undo.add { await prepared.discard() }
+        let machine = try await pool.take(template)
+        undo.add { await machine.destroy() }
         pool.fill(template)
 
         try await beforeStep(.record)
@@ -119,7 +119,7 @@ package final class SandboxRegistry: Sendable {
             id: id,
             template: template.manifest.name,
             buildID: template.manifest.buildID,
-            machine: prepared.directory.split(separator: "/").last.map(String.init) ?? "",
+            machine: machine.directory.split(separator: "/").last.map(String.init) ?? "",
             created: now,
             ends: request.lifetime.map { now.addingTimeInterval($0 / .seconds(1)) },
             metadata: request.metadata
@@ -128,7 +128,7 @@ package final class SandboxRegistry: Sendable {
         undo.add { [records] in try? await records.remove(id) }
 
         try await beforeStep(.resume)
-        let machine = try await prepared.resume()
+        try await machine.unpause()
 
         try await beforeStep(.identity)
         try await introduce(machine, id: id, token: token, template: template, environment: request.environment)
