@@ -14,6 +14,9 @@ final class MachinePool: Sendable {
     private struct State {
         var waiting: [String: [any Machine]] = [:]
         var filling: [String: Int] = [:]
+        /// The starts in flight, so that a close can wait for them.
+        var starts: [UInt64: Task<Void, Never>] = [:]
+        var nextStart: UInt64 = 0
         var isClosed = false
     }
 
@@ -68,17 +71,25 @@ final class MachinePool: Sendable {
             state.filling[build, default: 0] += missing
             return missing
         }
-        for _ in 0..<missing {
-            // The task's owner is the pool: what it makes is put in, or thrown away when the pool has closed.
-            Task {
+        for _ in 0..<missing { startOne(template) }
+    }
+
+    private func startOne(_ template: Template) {
+        let build = template.manifest.buildID
+        state.withLock { state in
+            let number = state.nextStart
+            state.nextStart += 1
+            // The task's owner is the pool: `close()` waits for it.
+            state.starts[number] = Task {
                 let machine = try? await self.start(template)
                 let isKept = self.state.withLock { state in
                     state.filling[build, default: 1] -= 1
-                    guard let machine, !state.isClosed else { return machine == nil }
+                    guard let machine, !state.isClosed else { return false }
                     state.waiting[build, default: []].append(machine)
                     return true
                 }
                 if !isKept { await machine?.destroy() }
+                _ = self.state.withLock { $0.starts.removeValue(forKey: number) }
             }
         }
     }
@@ -93,11 +104,12 @@ final class MachinePool: Sendable {
     var count: Int { state.withLock { $0.waiting.values.reduce(0) { $0 + $1.count } } }
 
     func close() async {
-        let dropped = state.withLock { state in
+        let (dropped, starts) = state.withLock { state in
             state.isClosed = true
             defer { state.waiting = [:] }
-            return state.waiting.values.flatMap { $0 }
+            return (state.waiting.values.flatMap { $0 }, Array(state.starts.values))
         }
         for machine in dropped { await machine.destroy() }
+        for start in starts { await start.value }
     }
 }
