@@ -56,7 +56,7 @@ enum Daemon {
             )
         }
         defer { lock.close() }
-        let engine = try await QEMUEngine.detect(accelerator: options.accelerator)
+        let engine = try await QEMUEngine.detect(accelerator: options.accelerator, memory: home.probe)
         let database = try await Database(path: home.database, migrations: Migration.all)
         let upstream = try ModelUpstream.fromEnvironment()
         let sandboxes = SandboxRegistry(

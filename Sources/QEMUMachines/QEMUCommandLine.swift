@@ -48,7 +48,6 @@ struct QEMUCommandLine {
             "user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-10.0.2.15:\(GuestProtocol.agentPort)",
             "-device", "virtio-net-device,netdev=net",
         ]
-        arguments += ["-device", "virtio-rng-device"]
         if case .copyOnWrite = memory { arguments += ["-incoming", "defer"] }
         return arguments
     }

@@ -15,9 +15,12 @@ package struct QEMUEngine: MachineEngine {
 
     /// Finds QEMU and decides by trying how it is to run guests.
     ///
-    /// - Parameter accelerator: an accelerator to use untried, for machines whose owner knows better.
+    /// - Parameters:
+    ///   - accelerator: an accelerator to use untried, for machines whose owner knows better.
+    ///   - memory: a file that remembers what was found until this machine boots again: where KVM is no good, finding
+    ///     out takes a second.
     /// - Throws: ``MachineError/Code/engineMissing`` when QEMU is not installed.
-    package static func detect(accelerator: Accelerator? = nil) async throws -> QEMUEngine {
+    package static func detect(accelerator: Accelerator? = nil, memory: String) async throws -> QEMUEngine {
         guard let program = Program.find("qemu-system-x86_64"), Program.find("qemu-img") != nil else {
             throw MachineError(
                 .engineMissing,
@@ -32,7 +35,7 @@ package struct QEMUEngine: MachineEngine {
         if let accelerator {
             chosen = accelerator
         } else {
-            chosen = await KVMProbe.run().isUsable ? .kvm : .tcg
+            chosen = try await ProbeMemory(path: memory).accelerator()
         }
         return QEMUEngine(
             program: program,

@@ -17,6 +17,7 @@ package struct Home: Sendable, Hashable {
     package var lock: String { "\(path)/daemon.lock" }
     package var daemonFile: String { "\(path)/daemon.json" }
     package var apiKey: String { "\(path)/api-key" }
+    package var probe: String { "\(path)/kvm-probe.json" }
     package var log: String { "\(path)/daemon.log" }
     package var images: String { "\(path)/images" }
     package var templates: String { "\(path)/templates" }
