@@ -35,7 +35,7 @@ enum CannedModel {
         let step = (request["messages"]?.array ?? []).count { $0["role"]?.string == "assistant" }
         let hasTools = !(request["tools"]?.array ?? []).isEmpty
         let start: JSONValue = [
-            "id": "msg_\(step)", "type": "message", "role": "assistant", "model": request["model"] ?? "canned",
+            "id": .string("msg_\(step)"), "type": "message", "role": "assistant", "model": request["model"] ?? "canned",
             "content": [], "stop_reason": .null, "usage": ["input_tokens": 1, "output_tokens": 1],
         ]
         var events = event("message_start", ["message": start])
