@@ -62,7 +62,10 @@ let package = Package(
         module("Machines", ["Linux", "Wire"]),
         module("QEMUMachines", ["CLinux", "Linux", "Machines", "Wire"]),
         module("Sandboxes", ["Linux", "HTTP", "Machines", "GuestLink", "Records", "Wire"]),
-        module("Templates", ["Linux", "Machines", "Sandboxes", "GuestLink", "Wire"]),
+        module(
+            "Templates",
+            ["Linux", "HTTP", "Machines", "Sandboxes", "GuestLink", "Records", "Wire"]
+        ),
         module("Gateway", ["Linux", "HTTP", "TLS", "Wire", "MCP"]),
         module(
             "Runs",
@@ -92,5 +95,9 @@ let package = Package(
         tests("GuestAgentTests", ["GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
         tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "HTTP", "Linux", "Wire"]),
+        tests(
+            "TemplatesTests",
+            ["Templates", "Linux", "HTTP", "Machines", "Sandboxes", "GuestLink", "Records", "Wire"]
+        ),
     ]
 )

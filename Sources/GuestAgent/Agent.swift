@@ -110,6 +110,7 @@ package final class Agent: Sendable {
         case ("POST", GuestProtocol.unpackPath): try await archives.unpack(exchange)
         case ("GET", GuestProtocol.packPath): try await archives.pack(exchange)
         case ("POST", GuestProtocol.tunnelPath): try await tunnels.park(exchange)
+        case ("POST", GuestProtocol.releasePath): try await release(exchange)
         default: throw HTTPError(404, "There is no '\(request.method) \(request.path)' in this guest")
         }
     }
@@ -130,6 +131,14 @@ package final class Agent: Sendable {
         }
         if settings.ownsMachine { try await BlockingPool.run { try MachineIdentity.apply(identity) } }
         try authority.take(identity, headers)
+        tunnels.dropParked()
+        try await exchange.respond(204)
+    }
+
+    /// Ends what the guest does for its owner, and forgets whose it was.
+    private func release(_ exchange: Exchange) async throws {
+        await processes.killAll()
+        authority.release()
         tunnels.dropParked()
         try await exchange.respond(204)
     }

@@ -42,11 +42,19 @@ package struct GuestLink: Sendable {
         }
     }
 
-    /// Whether an agent answers, with or without an identity.
-    package static func isHealthy(_ address: SocketAddress) async -> Bool {
+    /// Takes the identity from the guest again, and closes all connections to it: what is saved now is nobody's.
+    package func release() async throws {
+        let head = RequestHead(method: "POST", target: GuestProtocol.releasePath, headers: calls.headers)
+        let answer = try await http.send(head, limit: 65_536)
+        http.closeIdle()
+        try Self.check(answer, "give its identity back")
+    }
+
+    /// Whether an agent answers within `limit`, with or without an identity.
+    package static func isHealthy(_ address: SocketAddress, within limit: Duration = .seconds(5)) async -> Bool {
         let http = HTTPClient { try await Channel.connect(to: address) }
         let head = RequestHead(method: "GET", target: "/health", headers: ["Host": "guest"])
-        let answer = try? await withDeadline(.seconds(5)) { try await http.send(head, limit: 4096) }
+        let answer = try? await withDeadline(limit) { try await http.send(head, limit: 4096) }
         http.closeIdle()
         return answer?.head.status == 204
     }

@@ -51,9 +51,19 @@ package struct QEMUEngine: MachineEngine {
 
     package func boot(_ plan: BootPlan, in directory: String) async throws -> any Machine {
         try Files.makeDirectory(directory)
-        try await makeDisk(over: plan.rootImage, format: "raw", in: directory)
-        let process = try await start(plan, memory: .shared("\(directory)/memory"), in: directory)
-        return try await process.machine()
+        do {
+            try await makeDisk(over: plan.rootImage, format: "raw", in: directory)
+            let process = try await start(plan, memory: .shared("\(directory)/memory"), in: directory)
+            do {
+                return try await process.machine()
+            } catch {
+                await process.destroy()
+                throw error
+            }
+        } catch {
+            try? Files.remove(directory)
+            throw error
+        }
     }
 
     package func prepare(_ saved: SavedMachine, in directory: String) async throws -> any PreparedMachine {

@@ -8,8 +8,6 @@ struct AgentCommand: Sendable {
     /// Where Martlet keeps its files in the guest, away from the agent's working directory.
     static let directory = "/tmp/.martlet"
     static let server = "martlet"
-    /// What stands in for a key in the guest; the gateway puts the real one in its place.
-    static let placeholderKey = "sk-ant-martlet-placeholder-the-gateway-has-the-key"
 
     enum Session: Sendable, Hashable {
         case new(String)
@@ -63,7 +61,7 @@ struct AgentCommand: Sendable {
     /// What every agent in a sandbox needs to reach its model and nothing else.
     static let environment: [String: String] = [
         "ANTHROPIC_BASE_URL": gateway,
-        "ANTHROPIC_API_KEY": placeholderKey,
+        "ANTHROPIC_API_KEY": GuestProtocol.placeholderKey,
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "CLAUDE_CODE_SANDBOXED": "1",
         "DISABLE_AUTOUPDATER": "1",

@@ -58,6 +58,11 @@ public enum GuestProtocol {
     public static let unpackPath = "/martlet/unpack"
     /// `GET` a tar stream of a directory from here: `path`, `username`.
     public static let packPath = "/martlet/pack"
+    /// `POST` here with the token makes the guest nobody's again: its processes end, its token is void, and the bootstrap
+    /// secret opens it once more. The last call of a template build.
+    public static let releasePath = "/martlet/release"
+    /// What stands in for an API key in the guest; the gateway puts the real one in its place.
+    public static let placeholderKey = "sk-ant-martlet-placeholder-the-gateway-has-the-key"
     /// Raised when host and guest would no longer understand each other; a template names the one it was made with.
     public static let generation = 1
 }

@@ -102,6 +102,9 @@ void clinux_discard(int pidfd);
 /// Collects any ended child of this process, without waiting. Only PID 1 may call it.
 int clinux_wait_any(struct clinux_exit *exit);
 
+/// The rate of this processor's time stamp counter in kHz; 0 where there is none. Blocks for 50 ms.
+int64_t clinux_tsc_khz(void);
+
 // PID 1 of a guest.
 
 int clinux_load_module(const char *path);

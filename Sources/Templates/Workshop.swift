@@ -1,0 +1,136 @@
+import GuestLink
+import Linux
+
+/// What a build does with tools, network and guest; a test puts another in its place.
+package protocol Workshop: Sendable {
+    /// Finds out whether `layers` can be made here, before any is begun.
+    func check(_ layers: [Layer]) async throws
+    /// Makes the files of a layer in `place`.
+    ///
+    /// - Parameter made: the directories of the layers that were made before.
+    func make(
+        _ layer: Layer,
+        in place: LayerStore.Workplace,
+        from made: [Layer: String],
+        _ order: BuildOrder,
+        _ progress: Progress
+    ) async throws
+    /// Makes a guest that has just booted ready for its first run.
+    ///
+    /// - Returns: what is in the guest, for people: versions of the parts.
+    func warmUp(_ guest: GuestLink, _ order: BuildOrder) async throws -> [String: String]
+}
+
+/// What is to be built.
+package struct BuildOrder: Sendable {
+    package var recipe: ClaudeRecipe
+    package var name: String
+    /// The guest's agent, on the host.
+    package var guestProgram: String
+    /// A Claude Code program on the host, instead of the one that the recipe names.
+    package var claudeProgram: String?
+}
+
+/// Makes layers with Debian's tools and PyPI.
+package struct HostWorkshop: Workshop {
+    private let cache: String
+
+    package init(_ layers: LayerStore) {
+        cache = layers.cache
+    }
+
+    package func check(_ layers: [Layer]) async throws {
+        try Tools.require(for: layers)
+    }
+
+    package func make(
+        _ layer: Layer,
+        in place: LayerStore.Workplace,
+        from made: [Layer: String],
+        _ order: BuildOrder,
+        _ progress: Progress
+    ) async throws {
+        func part(_ layer: Layer, _ file: String) throws(TemplateError) -> String {
+            guard let directory = made[layer] else {
+                throw TemplateError(.invalidRequest, "The layer '\(layer.rawValue)' has not been made")
+            }
+            return "\(directory)/\(file)"
+        }
+        switch layer {
+        case .kernel: try await KernelLayer(recipe: order.recipe).make(in: place, progress)
+        case .base: try await makeBase(in: place, order.recipe, progress)
+        case .claude: try await ClaudeLayer(order: order, cache: cache).make(in: place, progress)
+        case .disk:
+            try await makeDisk(
+                in: place,
+                base: try part(.base, "root.tar"),
+                claude: try part(.claude, "claude"),
+                order.recipe
+            )
+        case .initialRAMDisk:
+            try await Tools.script(
+                order.recipe.initialRAMDiskScript,
+                [order.guestProgram, try part(.kernel, "modules"), place.scratch, "\(place.result)/initramfs.cpio"],
+                failure: (.toolFailed, "The initial RAM disk was not made")
+            )
+        }
+    }
+
+    package func warmUp(_ guest: GuestLink, _ order: BuildOrder) async throws -> [String: String] {
+        try await WarmUp(guest: guest, recipe: order.recipe).run()
+    }
+
+    private func makeBase(in place: LayerStore.Workplace, _ recipe: ClaudeRecipe, _ progress: Progress) async throws {
+        let failure = (TemplateError.Code.downloadFailed, "Debian's base system was not made")
+        let line: @Sendable (String) -> Void = { progress.line($0) }
+        let output = "\(place.result)/root.tar"
+        if Tools.isRoot {
+            // In a mount namespace of its own: whatever ends it, no mount is left.
+            try await Tools.run(
+                "unshare",
+                ["--mount", "/bin/sh", "-euc", recipe.baseScript, "sh", output, "root"],
+                environment: ["TMPDIR": place.scratch],
+                failure: failure,
+                line: line
+            )
+        } else {
+            // There the tree has another owner, who could not reach a directory below a home.
+            let scratch = "\(Program.variable("TMPDIR") ?? "/tmp")/martlet-\(Random.name(8))"
+            try Files.makeDirectory(scratch, mode: 0o777)
+            do {
+                try await Tools.script(
+                    recipe.baseScript,
+                    [output, "unshare"],
+                    environment: ["TMPDIR": scratch],
+                    failure: failure,
+                    line: line
+                )
+            } catch {
+                await Task { await Tools.removeTree(scratch) }.value
+                throw error
+            }
+            await Tools.removeTree(scratch)
+        }
+    }
+
+    private func makeDisk(
+        in place: LayerStore.Workplace,
+        base: String,
+        claude: String,
+        _ recipe: ClaudeRecipe
+    ) async throws {
+        let files = "\(place.scratch)/files"
+        for file in recipe.files {
+            let isHome = file.path.hasPrefix("~/")
+            let path = isHome ? "\(files)/home/\(file.path.dropFirst(2))" : "\(files)/system\(file.path)"
+            try Files.makeDirectory(String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)), mode: 0o755)
+            try Files.write(file.text.utf8, to: path, mode: 0o644)
+        }
+        try await Tools.script(
+            recipe.diskScript,
+            [base, claude, files, place.scratch, "\(place.result)/disk.raw", "\(recipe.diskMiB)"],
+            ownsFiles: true,
+            failure: (.toolFailed, "The disk image was not made")
+        )
+    }
+}
