@@ -95,9 +95,5 @@ let package = Package(
         tests("GuestAgentTests", ["GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
         tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "HTTP", "Linux", "Wire"]),
-        tests(
-            "TemplatesTests",
-            ["Templates", "Linux", "HTTP", "Machines", "Sandboxes", "GuestLink", "Records", "Wire"]
-        ),
     ]
 )

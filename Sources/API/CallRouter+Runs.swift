@@ -59,16 +59,12 @@ private func start(
         uploaded.set(())
     }
     try await withThrowingTaskGroup(of: Void.self) { group in
+        let copyFiles: @Sendable (BodyWriter) async throws -> Void = { body in
+            try await upload.copy(to: body)
+            uploaded.set(())
+        }
         group.addTask {
-            try await runs.run(
-                options,
-                files: options.hasFiles
-                    ? { body in
-                        try await upload.copy(to: body)
-                        uploaded.set(())
-                    } : nil,
-                tell: { try await events.send($0) }
-            )
+            try await runs.run(options, files: options.hasFiles ? copyFiles : nil, tell: { try await events.send($0) })
         }
         group.addTask {
             // The connection may be looked at only once the request was read to its end.

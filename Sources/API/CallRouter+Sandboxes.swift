@@ -1,5 +1,6 @@
 import HTTP
 import Linux
+import Machines
 import RPC
 import Sandboxes
 import Wire

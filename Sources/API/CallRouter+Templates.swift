@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTP
 import Linux
 import RPC
@@ -23,28 +24,17 @@ extension CallRouter {
         on(BuildTemplate.self) { request, _, events in
             try await refusing {
                 let previous = try? sandboxes.templates.template(request.name).manifest.buildID
-                let manifest = try await builder.build(request) { try await events.send($0) }
+                let manifest = try await builder.build(request) { event in
+                    // A caller that has gone does not stop a build that others may wait for.
+                    try? await events.send(event)
+                }
                 if manifest.buildID != previous { await sandboxes.templateChanged(from: previous) }
-                try await events.send(.init(template: TemplateInfo(named: manifest.name, in: sandboxes.templates)))
             }
         }
     }
 }
 
 extension TemplateInfo {
-    init(_ manifest: TemplateManifest) {
-        self.init(
-            name: manifest.name,
-            buildID: manifest.buildID,
-            created: manifest.created,
-            processors: manifest.shape.processors,
-            memoryMiB: manifest.shape.memoryMiB,
-            diskMiB: manifest.diskMiB,
-            contents: manifest.contents,
-            problem: nil
-        )
-    }
-
     /// What can be said of a name, also when its build can not be used.
     init(named name: String, in templates: TemplateStore) {
         do {

@@ -1,6 +1,7 @@
 import GuestLink
 import HTTP
 import Linux
+import Machines
 import RPC
 import Sandboxes
 import Wire
