@@ -1,6 +1,7 @@
 import Arguments
 import Glibc
 import Linux
+import Machines
 import Wire
 
 /// The commands about the daemon itself.
@@ -18,13 +19,13 @@ enum DaemonCommands {
         examples: [.init("martlet serve --port 0 --accelerator tcg", "On a port that is free, without KVM")],
         options: [
             .value("--port", "PORT", "Port on 127.0.0.1; 0 takes any that is free", default: "3000"),
-            .value("--pool", "N", "Machines kept waiting, per template", default: .described("by the processors")),
+            .value("--pool", "N", "Machines kept waiting, per template", default: "2"),
             .value(
                 "--accelerator",
                 "NAME",
                 "kvm or tcg",
                 default: .described("kvm where it works, by trying it"),
-                completion: .values(Accelerator.allCases.map(\.rawValue))
+                completion: .values(AcceleratorName.allCases.map(\.rawValue))
             ), .flag("--background", "End after 15 minutes without sandboxes and requests"),
         ],
         group: "Daemon"
@@ -34,16 +35,31 @@ enum DaemonCommands {
             home: surroundings.home,
             port: UInt16(try invocation.integer("--port", in: 0...65_535) ?? 3000),
             isBackground: invocation.flag("--background"),
-            poolSize: try invocation.integer("--pool", in: 0...64),
-            accelerator: try invocation.choice("--accelerator", as: Accelerator.self)?.rawValue
+            poolSize: try invocation.integer("--pool", in: 0...64) ?? 2,
+            accelerator: try invocation.choice("--accelerator", as: AcceleratorName.self)?.accelerator
         )
-        try await Daemon.serve(options)
+        let ending = Latch<Int32>()
+        try await Interrupts.shared.handled { signal in
+            // The first one ends the daemon in good order; after the next nobody waits any more.
+            let isFirst = ending.current == nil
+            ending.set(signal)
+            return isFirst
+        } _: {
+            try await Daemon.serve(options, endedBy: ending)
+        }
         return .success
     }
 
-    private enum Accelerator: String, CaseIterable {
+    private enum AcceleratorName: String, CaseIterable {
         case kvm
         case tcg
+
+        var accelerator: Accelerator {
+            switch self {
+            case .kvm: .kvm
+            case .tcg: .tcg
+            }
+        }
     }
 
     static let status = Command(
