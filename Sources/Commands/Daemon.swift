@@ -45,8 +45,10 @@ enum Daemon {
     /// How long an auto-started daemon stays with nothing to do.
     static let idleLimit = Duration.seconds(15 * 60)
 
-    /// Serves until it is told to stop.
-    static func serve(_ options: DaemonOptions) async throws {
+    /// Serves until it is told to stop, by a call or by a signal.
+    ///
+    /// - Parameter signal: set to the signal that ends it.
+    static func serve(_ options: DaemonOptions, endedBy signal: Latch<Int32>) async throws {
         let home = options.home
         try Files.makeDirectory(home.path)
         chmod(home.path, 0o700)
@@ -126,7 +128,9 @@ enum Daemon {
                 try await server.run(on: listener, trust: .key(key)); return nil
             }
             group.addTask { try await stop.value() }
-            group.addTask { try await awaitSignal() }
+            // SIGTERM, as a service manager sends for a restart, leaves sandboxes running for the next daemon to find; a person
+            // at the terminal ends them.
+            group.addTask { try await signal.value() == SIGTERM }
             if options.isBackground { group.addTask { try await awaitIdleness(server, sandboxes, runs) } }
             defer { group.cancelAll() }
             return try await group.next() ?? nil
@@ -145,13 +149,6 @@ enum Daemon {
             if options.isBackground { return try Listener(.loopback(0)) }
             throw DaemonError(message: "Port \(options.port) of 127.0.0.1 is in use; choose another with --port")
         }
-    }
-
-    /// SIGTERM, as a service manager sends for a restart, leaves sandboxes running for the next daemon to find; SIGINT, from
-    /// a person at the terminal, ends them.
-    private static func awaitSignal() async throws -> Bool {
-        let signals = try Signals([SIGTERM, SIGINT])
-        return try await signals.next() == SIGTERM
     }
 
     private static func awaitIdleness(

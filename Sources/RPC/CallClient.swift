@@ -30,11 +30,21 @@ package struct CallClient: Sendable {
         headers extra: Headers = [:],
         _ handle: @Sendable @escaping (inout MessageReader<Call.Event>) async throws -> Result
     ) async throws -> Result {
+        let envelope = Envelope(payload: try CallRouter.encode(request)).encoded
+        return try await stream(call, body: .bytes(envelope), headers: extra, handle)
+    }
+
+    /// Sends `body`, which begins with the request's envelope, and gives the events of the answer to `handle`.
+    func stream<Call: StreamingCall, Result: Sendable>(
+        _ call: Call.Type,
+        body: HTTPClient.Body,
+        headers extra: Headers = [:],
+        _ handle: @Sendable @escaping (inout MessageReader<Call.Event>) async throws -> Result
+    ) async throws -> Result {
         var head = RequestHead(method: "POST", target: "/\(Call.name)", headers: headers)
         head.headers["Content-Type"] = "application/connect+json"
         for field in extra.fields { head.headers[field.name] = field.value }
-        let envelope = Envelope(payload: try CallRouter.encode(request)).encoded
-        return try await http.withResponse(to: head, body: .bytes(envelope)) { response in
+        return try await http.withResponse(to: head, body: body) { response in
             guard response.head.status == 200 else {
                 throw CallError(answer: response.head, try await response.body.collect(limit: 1024 * 1024))
             }

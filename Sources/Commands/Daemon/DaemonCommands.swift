@@ -1,0 +1,142 @@
+import Arguments
+import Glibc
+import Linux
+import Machines
+import Wire
+
+/// The commands about the daemon itself.
+enum DaemonCommands {
+    static let serve = Command(
+        "serve",
+        summary: "Run the daemon in the foreground",
+        discussion: """
+            The daemon keeps sandboxes, runs and templates, and holds the model's credential. Other commands start one in the \
+            background when none runs, so this is for service managers and for watching it work.
+
+            It serves this user on '$MARTLET_HOME/martlet.sock', and clients with the key on 127.0.0.1. An interrupt ends it \
+            and its sandboxes.
+            """,
+        examples: [.init("martlet serve --port 0 --accelerator tcg", "On a port that is free, without KVM")],
+        options: [
+            .value("--port", "PORT", "Port on 127.0.0.1; 0 takes any that is free", default: "3000"),
+            .value("--pool", "N", "Machines kept waiting, per template", default: "2"),
+            .value(
+                "--accelerator",
+                "NAME",
+                "kvm or tcg",
+                default: .described("kvm where it works, by trying it"),
+                completion: .values(AcceleratorName.allCases.map(\.rawValue))
+            ), .flag("--background", "End after 15 minutes without sandboxes and requests"),
+        ],
+        group: "Daemon"
+    ) { invocation in
+        let surroundings = try Surroundings(invocation)
+        let options = DaemonOptions(
+            home: surroundings.home,
+            port: UInt16(try invocation.integer("--port", in: 0...65_535) ?? 3000),
+            isBackground: invocation.flag("--background"),
+            poolSize: try invocation.integer("--pool", in: 0...64) ?? 2,
+            accelerator: try invocation.choice("--accelerator", as: AcceleratorName.self)?.accelerator
+        )
+        let ending = Latch<Int32>()
+        try await Interrupts.shared.handled { signal in
+            // The first one ends the daemon in good order; after the next nobody waits any more.
+            let isFirst = ending.current == nil
+            ending.set(signal)
+            return isFirst
+        } _: {
+            try await Daemon.serve(options, endedBy: ending)
+        }
+        return .success
+    }
+
+    private enum AcceleratorName: String, CaseIterable {
+        case kvm
+        case tcg
+
+        var accelerator: Accelerator {
+            switch self {
+            case .kvm: .kvm
+            case .tcg: .tcg
+            }
+        }
+    }
+
+    static let status = Command(
+        "status",
+        summary: "Tell about the daemon",
+        discussion: "The status is 1 when none runs; none is started.",
+        options: [SharedOptions.output],
+        group: "Daemon"
+    ) { invocation in
+        let surroundings = try Surroundings(invocation)
+        let format = try SharedOptions.format(invocation)
+        guard let daemon = try await DaemonConnection.ifRunning(surroundings) else {
+            await StandardStream.say("No daemon runs at '\(try DaemonAddress(surroundings).text)'")
+            return .failure
+        }
+        try await Output.print(daemon.info, as: format) {
+            var facts = Facts()
+            facts.add("Version", daemon.info.version)
+            facts.add("Process", "\(daemon.info.processID)")
+            facts.add("URL", daemon.info.url)
+            facts.add("Engine", "\(daemon.info.engine) (\(daemon.info.accelerator))")
+            facts.add("Model", "\(daemon.info.modelURL)\(daemon.info.hasCredential ? "" : ", without a credential")")
+            facts.add("Sandboxes", "\(daemon.info.sandboxes)")
+            facts.add("Runs", "\(daemon.info.runs)")
+            return facts.text
+        }
+        return .success
+    }
+
+    static let shutdown = Command(
+        "shutdown",
+        summary: "End the daemon and its sandboxes",
+        discussion: "Returns when the daemon has ended. That none runs is fine.",
+        options: [.flag("--keep-sandboxes", "Leave sandboxes running, for the next daemon to find")],
+        group: "Daemon"
+    ) { invocation in
+        let surroundings = try Surroundings(invocation)
+        guard let daemon = try await DaemonConnection.ifRunning(surroundings) else {
+            await StandardStream.say("No daemon runs")
+            return .success
+        }
+        // Taken hold of before it is asked to end, so that its number cannot have become another's.
+        let process =
+            daemon.address.isLocal
+            ? ProcessHandle.Identity(pid: daemon.info.processID).flatMap { ProcessHandle($0) } : nil
+        let request = ShutDown.Request(keepSandboxes: invocation.flag("--keep-sandboxes"))
+        _ = try await daemon.client.call(ShutDown.self, request)
+        try await process?.ended.value()
+        return .success
+    }
+
+    static let env = Command(
+        "env",
+        summary: "Print the variables that a client needs",
+        discussion: "The lines are for a shell to evaluate. A daemon is started when none runs.",
+        examples: [.init("eval \"$(martlet env)\"", "Let programs started from this shell reach the daemon")],
+        group: "Daemon"
+    ) { invocation in
+        let surroundings = try Surroundings(invocation)
+        let daemon = try await DaemonConnection.open(surroundings)
+        let key: String
+        switch daemon.address {
+        case .local(let home): key = try String(decoding: Files.read(home.apiKey), as: UTF8.self)
+        case .network: key = surroundings.variable("MARTLET_API_KEY") ?? ""
+        }
+        let url = daemon.address.isLocal ? daemon.info.url : daemon.address.text
+        try await StandardStream.output.write(exports(url: url, key: key))
+        return .success
+    }
+
+    static func exports(url: String, key: String) -> String {
+        [("MARTLET_API_URL", url), ("MARTLET_API_KEY", String(key.filter { !$0.isWhitespace }))]
+            .map { "export \($0)=\(shellQuoted($1))\n" }.joined()
+    }
+}
+
+/// The text as one word of a POSIX shell.
+func shellQuoted(_ text: String) -> String {
+    "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#))'"
+}
