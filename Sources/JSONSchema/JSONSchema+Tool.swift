@@ -3,12 +3,14 @@ import Wire
 extension JSONSchema {
     /// The schema as the input of a tool, which must be an object.
     ///
-    /// A schema whose `type` is exactly `"object"` is returned as it is. Any other becomes the property `result` of an
+    /// A schema whose `type` is exactly `"object"`, without alternatives at its root (which the model's API refuses in a
+    /// tool), is returned as it is. Any other becomes the property `result` of an
     /// object, the only one and required, and the caller takes it out again. References within the schema are
     /// rewritten to the new place, so that readers who know nothing but JSON Pointers can follow them; a schema with an
     /// `$id` of its own keeps them, since they are counted from there.
     package func wrappedForTool() -> (schema: JSONSchema, isWrapped: Bool) {
-        if document["type"] == "object" { return (self, false) }
+        let hasAlternatives = ["anyOf", "oneOf", "allOf"].contains { document[$0] != nil }
+        if document["type"] == "object", !hasAlternatives { return (self, false) }
         let prefix = "/properties/result"
         var inner = document
         var outer: [String: JSONValue] = [
