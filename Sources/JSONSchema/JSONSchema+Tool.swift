@@ -9,8 +9,8 @@ extension JSONSchema {
     /// rewritten to the new place, so that readers who know nothing but JSON Pointers can follow them; a schema with an
     /// `$id` of its own keeps them, since they are counted from there.
     package func wrappedForTool() -> (schema: JSONSchema, isWrapped: Bool) {
-        let hasAlternatives = ["anyOf", "oneOf", "allOf"].contains { document[$0] != nil }
-        if document["type"] == "object", !hasAlternatives { return (self, false) }
+        let hasAlternatives = ["anyOf", "oneOf", "allOf"].contains { self.document[$0] != nil }
+        if self.document["type"] == "object", !hasAlternatives { return (self, false) }
         let prefix = "/properties/result"
         var inner = document
         var outer: [String: JSONValue] = [
