@@ -3,7 +3,7 @@ import Wire
 
 /// Everything a person can type.
 package enum CommandTree {
-    package static let root = Command(
+    package static let root: Command = Command(
         "martlet",
         summary: "Run coding agents headless in microVMs, and get results that fit a schema",
         discussion: """
@@ -36,11 +36,12 @@ package enum CommandTree {
         subcommands: [
             RunCommand.command, RunsCommands.command, SandboxCommands.create, SandboxCommands.list, ExecCommand.command,
             SandboxCommands.kill, SandboxCommands.logs, DaemonCommands.serve, DaemonCommands.shutdown,
-            DaemonCommands.status, DaemonCommands.env, TemplateCommands.command, DoctorCommand.command, completions, version,
+            DaemonCommands.status, DaemonCommands.env, TemplateCommands.command, DoctorCommand.command,
+            ModelCommand.command, ResultServerCommand.command, completions, version,
         ]
     )
 
-    private static let completions = Command(
+    private static let completions: Command = Command(
         "completions",
         summary: "Print the completion script for a shell",
         discussion: """

@@ -11,7 +11,8 @@ package enum OutputFormat: String, Sendable, CaseIterable {
 /// The one place that knows how data looks.
 package enum Output {
     /// `value` as the format wants it; `text` is asked only for ``OutputFormat/text``.
-    package static func rendered(_ value: some Encodable, as format: OutputFormat, text: () -> String) throws -> String {
+    package static func rendered(_ value: some Encodable, as format: OutputFormat, text: () -> String) throws -> String
+    {
         switch format {
         case .text: text()
         case .json: try json(value)

@@ -15,7 +15,9 @@ package enum StandardStream: Int32, Sendable {
         try await BlockingPool.run {
             var done = 0
             while done < bytes.count {
-                let count = bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress.map { $0 + done }, bytes.count - done) }
+                let count = bytes.withUnsafeBytes {
+                    Glibc.write(number, $0.baseAddress.map { $0 + done }, bytes.count - done)
+                }
                 if count >= 0 {
                     done += count
                 } else if errno == EAGAIN {

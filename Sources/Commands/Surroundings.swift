@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import Linux
 import Records
+import Wire
 
 /// What a command finds around it: variables, the installation's home, and whether a person is at the other end.
 package struct Surroundings: Sendable {
@@ -47,7 +48,10 @@ package struct Surroundings: Sendable {
     static func home(_ given: String?, _ environment: [String: String]) throws(CommandsError) -> Home {
         if let given { return Home(absolute(given)) }
         guard let user = environment["HOME"], user.hasPrefix("/") else {
-            throw CommandsError(.unusableInput, "Neither MARTLET_HOME nor HOME is set; say where the state is with --home")
+            throw CommandsError(
+                .unusableInput,
+                "Neither MARTLET_HOME nor HOME is set; say where the state is with --home"
+            )
         }
         return Home("\(user == "/" ? "" : user)/.martlet")
     }

@@ -77,7 +77,10 @@ package enum DaemonAddress: Sendable {
             defer { if let list { freeaddrinfo(list) } }
             guard failure == 0, let first = list?.pointee.ai_addr else {
                 let reason = failure == 0 ? "it has no IPv4 address" : String(cString: gai_strerror(failure))
-                throw CommandsError(.daemonUnreachable, "The host '\(host)' of MARTLET_API_URL was not found: \(reason)")
+                throw CommandsError(
+                    .daemonUnreachable,
+                    "The host '\(host)' of MARTLET_API_URL was not found: \(reason)"
+                )
             }
             var text = [CChar](repeating: 0, count: Int(INET_ADDRSTRLEN))
             first.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { address in

@@ -2,6 +2,8 @@ import Arguments
 import Glibc
 import Linux
 import Machines
+import RPC
+import Records
 import Wire
 
 /// The commands about the daemon itself.

@@ -75,7 +75,8 @@ extension DaemonConnection {
         if wasStarted || !address.isLocal { return }
         let key = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"].first { surroundings.variable($0) != nil }
         let restart = "restart it with this environment: 'martlet shutdown', then this command again"
-        if !info.hasCredential, let name = key ?? surroundings.variable("ANTHROPIC_BASE_URL").map({ _ in "ANTHROPIC_BASE_URL" })
+        if !info.hasCredential,
+            let name = key ?? surroundings.variable("ANTHROPIC_BASE_URL").map({ _ in "ANTHROPIC_BASE_URL" })
         {
             throw CommandsError(.otherModel, "\(name) is set here, but the daemon was started without it; \(restart)")
         }
@@ -94,6 +95,6 @@ extension DaemonConnection {
         guard let scheme = text.firstRange(of: "://"), let at = text[scheme.upperBound...].firstIndex(of: "@") else {
             return String(text)
         }
-        return text[..<scheme.upperBound] + text[text.index(after: at)...]
+        return String(text[..<scheme.upperBound] + text[text.index(after: at)...])
     }
 }

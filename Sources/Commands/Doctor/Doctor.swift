@@ -1,5 +1,7 @@
 import Linux
 import QEMUMachines
+import RPC
+import Records
 import Wire
 
 /// Finds out what this machine can do, by trying it.
@@ -50,7 +52,12 @@ struct Doctor: Sendable {
             let words = output.text.isEmpty ? output.errorText : output.text
             let line = words.split(separator: "\n").first.map(String.init) ?? program.path
             guard output.status.isSuccess else {
-                return Finding(tool.name, .failure, "'\(program.path)' does not run: \(line)", fix: "\(fix) --reinstall")
+                return Finding(
+                    tool.name,
+                    .failure,
+                    "'\(program.path)' does not run: \(line)",
+                    fix: "\(fix) --reinstall"
+                )
             }
             return Finding(tool.name, .ok, line)
         } catch {
@@ -61,7 +68,9 @@ struct Doctor: Sendable {
     private var disk: Finding? {
         // The home may not be there yet; what counts is the disk that it would be on.
         var path = surroundings.home.path[...]
-        while !Files.isDirectory(String(path)), let cut = path.lastIndex(of: "/"), cut > path.startIndex { path = path[..<cut] }
+        while !Files.isDirectory(String(path)), let cut = path.lastIndex(of: "/"), cut > path.startIndex {
+            path = path[..<cut]
+        }
         let place = Files.isDirectory(String(path)) ? String(path) : "/"
         return Files.freeSpace(place).map { Finding.disk($0, surroundings.home.path) }
     }

@@ -5,7 +5,8 @@ enum DoctorCommand {
     static let command = Command(
         "doctor",
         summary: "Tell what this machine can do, by trying it",
-        discussion: "The status is 1 when something is missing that the main job needs; each line that is not ok has its fix.",
+        discussion:
+            "The status is 1 when something is missing that the main job needs; each line that is not ok has its fix.",
         options: [SharedOptions.output],
         group: "Upkeep"
     ) { invocation in

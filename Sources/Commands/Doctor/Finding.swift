@@ -1,3 +1,4 @@
+import Arguments
 import Linux
 import QEMUMachines
 
@@ -54,20 +55,25 @@ extension Finding {
         switch outcome {
         case .usable(let microseconds):
             return Finding("kvm", .ok, "runs guest code (a loop took \(microseconds) µs)")
-        case .unavailable(errno: 13), .unavailable(errno: 1):
+        case .forbidden:
             return Finding(
                 "kvm",
                 .warning,
                 "this user may not open /dev/kvm\(slow)",
                 fix: "sudo usermod -aG kvm \"$USER\", then log in again"
             )
-        case .unavailable:
+        case .absent:
             return Finding(
                 "kvm",
                 .warning,
                 "there is no /dev/kvm\(slow)",
-                fix: "switch on virtualisation in the firmware or, in a virtual machine, nesting; then: modprobe kvm_intel (or kvm_amd)"
+                fix:
+                    "switch on virtualisation in the firmware or, in a virtual machine, nesting; then: modprobe kvm_intel (or kvm_amd)"
             )
+        case .broken, .notTried:
+            let what =
+                outcome == .broken ? "/dev/kvm opens, and no machine can be made with it" : "it could not be tried"
+            return Finding("kvm", .warning, what + slow, fix: "sudo dmesg | grep -i kvm says why")
         case .tooSlow:
             return Finding(
                 "kvm",
@@ -91,10 +97,20 @@ extension Finding {
     static func memory(_ kibibytes: Int64) -> Finding {
         let free = "\(Readable.bytes(kibibytes * 1024)) available"
         if kibibytes < 512 << 10 {
-            return Finding("memory", .failure, free, fix: "end other programs; a sandbox with an agent needs some 512 MiB")
+            return Finding(
+                "memory",
+                .failure,
+                free,
+                fix: "end other programs; a sandbox with an agent needs some 512 MiB"
+            )
         }
         if kibibytes < 1536 << 10 {
-            return Finding("memory", .warning, "\(free), enough for one sandbox", fix: "end other programs before running several")
+            return Finding(
+                "memory",
+                .warning,
+                "\(free), enough for one sandbox",
+                fix: "end other programs before running several"
+            )
         }
         return Finding("memory", .ok, free)
     }

@@ -7,7 +7,9 @@ import Linux
 struct GitListing: Sendable {
     let directory: String
 
-    private static let guards = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]
+    private static let guards = [
+        "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
+    ]
     /// How deep repositories may lie in each other.
     private static let depthLimit = 16
 

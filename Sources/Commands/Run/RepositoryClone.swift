@@ -55,6 +55,6 @@ struct RepositoryClone: Sendable {
         let rest = url[scheme.upperBound...]
         let host = rest.prefix { $0 != "/" }
         guard let at = host.lastIndex(of: "@") else { return url }
-        return url[..<scheme.upperBound] + rest[rest.index(after: at)...]
+        return String(url[..<scheme.upperBound] + rest[rest.index(after: at)...])
     }
 }

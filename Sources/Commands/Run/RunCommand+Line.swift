@@ -24,7 +24,10 @@ extension RunCommand {
                 "martlet run --repo https://host/owner/name.git --ref main \"Fix the failing test\" --diff fix.patch",
                 "Have a repository mended and keep the patch"
             ),
-            .init("cat prompt.xml | martlet run --output json -", "Take the prompt from a pipe and print the whole report"),
+            .init(
+                "cat prompt.xml | martlet run --output json -",
+                "Take the prompt from a pipe and print the whole report"
+            ),
             .init("martlet run --resume r7k2 \"Now write the tests\"", "Go on with an earlier run"),
         ],
         options: files + results + limits + agent + outputs,
@@ -40,7 +43,13 @@ extension RunCommand {
         .value("--repo", "URL", "Repository to clone here and copy in", group: "Files"),
         .value("--ref", "REF", "Its branch, tag or commit", group: "Files", default: .described("its main branch")),
         .flag("--all-files", short: "a", "Copy ignored files too", group: "Files"),
-        .value("--diff", "FILE", "Write what changed as a git patch; '-' is standard output", group: "Files", completion: .files),
+        .value(
+            "--diff",
+            "FILE",
+            "Write what changed as a git patch; '-' is standard output",
+            group: "Files",
+            completion: .files
+        ),
         .repeated("--artifact", "PATH", "File to bring out of the sandbox", group: "Files"),
         .value(
             "--artifacts-dir",
@@ -53,8 +62,21 @@ extension RunCommand {
     ]
 
     private static let results: [Option] = [
-        .value("--schema", "SCHEMA", short: "s", "JSON Schema of the result: a file, or JSON", group: "Result", completion: .files),
-        .value("--tool-name", "NAME", "Name of the tool that takes the result", group: "Result", default: .described("submit_result")),
+        .value(
+            "--schema",
+            "SCHEMA",
+            short: "s",
+            "JSON Schema of the result: a file, or JSON",
+            group: "Result",
+            completion: .files
+        ),
+        .value(
+            "--tool-name",
+            "NAME",
+            "Name of the tool that takes the result",
+            group: "Result",
+            default: .described("submit_result")
+        ),
         .value("--tool-description", "TEXT", "What the agent is told about the tool", group: "Result"),
         .value(
             "--repair-attempts",
@@ -72,16 +94,42 @@ extension RunCommand {
     ]
 
     private static let agent: [Option] = [
-        .value("--model", "NAME", short: "m", "Model to use", group: "Agent", default: .described("the agent's own choice")),
+        .value(
+            "--model",
+            "NAME",
+            short: "m",
+            "Model to use",
+            group: "Agent",
+            default: .described("the agent's own choice")
+        ),
         .value("--system-prompt", "TEXT", "Text to append to the agent's system prompt", group: "Agent"),
         .value("--system-prompt-file", "FILE", "The same from a file", group: "Agent", completion: .files),
         .repeated("--allow-tool", "RULE", "Allow a tool, such as Read or 'Bash(git log:*)'", group: "Agent"),
-        .repeated("--allowed-tools", "RULES", aliases: ["--allowedTools"], "The same as a list with commas", group: "Agent"),
+        .repeated(
+            "--allowed-tools",
+            "RULES",
+            aliases: ["--allowedTools"],
+            "The same as a list with commas",
+            group: "Agent"
+        ),
         .repeated("--disallow-tool", "RULE", "Refuse a tool", group: "Agent"),
-        .repeated("--disallowed-tools", "RULES", aliases: ["--disallowedTools"], "The same as a list with commas", group: "Agent"),
+        .repeated(
+            "--disallowed-tools",
+            "RULES",
+            aliases: ["--disallowedTools"],
+            "The same as a list with commas",
+            group: "Agent"
+        ),
         .repeated("--env", "NAME=VALUE", short: "e", "Set a variable; NAME alone takes it from here", group: "Agent"),
         .value("--prompt-file", "FILE", short: "f", "Read the prompt from a file", group: "Agent", completion: .files),
-        .value("--template", "NAME", short: "t", "Template of the sandbox", group: "Agent", default: .described("claude")),
+        .value(
+            "--template",
+            "NAME",
+            short: "t",
+            "Template of the sandbox",
+            group: "Agent",
+            default: .described("claude")
+        ),
         .value("--resume", "RUN", "Go on with a run: its session and its files", group: "Agent"),
         .flag("--keep", "Leave the sandbox running", group: "Agent"),
     ]

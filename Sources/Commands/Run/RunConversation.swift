@@ -52,7 +52,10 @@ struct RunConversation: Sendable {
             report = event.report ?? report
         }
         guard let report else {
-            throw CommandsError(.daemonLost, "The daemon ended the run without a report; see the end of 'daemon.log' in its home")
+            throw CommandsError(
+                .daemonLost,
+                "The daemon ended the run without a report; see the end of 'daemon.log' in its home"
+            )
         }
         return report
     }

@@ -42,7 +42,9 @@ struct RunDelivery: Sendable {
             let target = Self.place(of: artifact.path, in: directory)
             do {
                 try await BlockingPool.run {
-                    if let cut = target.lastIndex(of: "/") { try Files.makeDirectory(String(target[..<cut]), mode: 0o755) }
+                    if let cut = target.lastIndex(of: "/") {
+                        try Files.makeDirectory(String(target[..<cut]), mode: 0o755)
+                    }
                     try Files.write(try Files.read(file), to: target, mode: 0o644)
                 }
             } catch {

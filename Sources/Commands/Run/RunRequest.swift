@@ -91,11 +91,15 @@ struct RunRequest: Sendable {
     private static func checkCompanions(_ invocation: Invocation) throws {
         let companions = [
             ("--ref", ["--repo"]), ("--all-files", ["--dir", "--repo"]), ("--tool-name", ["--schema"]),
-            ("--tool-description", ["--schema"]), ("--repair-attempts", ["--schema"]), ("--artifacts-dir", ["--artifact"]),
+            ("--tool-description", ["--schema"]), ("--repair-attempts", ["--schema"]),
+            ("--artifacts-dir", ["--artifact"]),
         ]
         for (option, needed) in companions
         where invocation.isGiven(option) && !needed.contains(where: invocation.isGiven) {
-            throw CommandsError(.unusableInput, "'\(option)' has no meaning without '\(needed.joined(separator: "' or '"))'")
+            throw CommandsError(
+                .unusableInput,
+                "'\(option)' has no meaning without '\(needed.joined(separator: "' or '"))'"
+            )
         }
     }
 

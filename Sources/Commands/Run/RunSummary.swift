@@ -1,3 +1,4 @@
+import Arguments
 import Wire
 
 /// What is said about a finished run, beside its result.
@@ -29,7 +30,9 @@ enum RunSummary {
 
     private static func artifact(_ artifact: RunReport.Artifact) -> String {
         let path = TerminalText.line(artifact.path)
-        if let error = artifact.error { return "The artifact '\(path)' was not brought out: \(TerminalText.line(error))" }
+        if let error = artifact.error {
+            return "The artifact '\(path)' was not brought out: \(TerminalText.line(error))"
+        }
         let size = artifact.bytes.map { " (\(Readable.bytes(Int64($0))))" } ?? ""
         return "Artifact: \(artifact.file ?? path)\(size)"
     }
@@ -48,7 +51,8 @@ enum RunSummary {
         switch report.outcome {
         case .valid, .repaired: .success
         case .cancelled: signal.map(Status.signalled) ?? .failure
-        case .degenerate, .invalid, .noResult, .maxTurns, .budget, .timedOut, .refused, .agentFailed, .sandboxFailed, nil:
+        case .degenerate, .invalid, .noResult, .maxTurns, .budget, .timedOut, .refused, .agentFailed, .sandboxFailed,
+            nil:
             .failure
         }
     }

@@ -41,9 +41,13 @@ package struct WorkingCopy: Sendable {
                 }
             }
         }
-        let (found, inspected) = (names, try await BlockingPool.run { [names] in try Self.inspect(names, in: directory) })
+        let (found, inspected) = (
+            names, try await BlockingPool.run { [names] in try Self.inspect(names, in: directory) }
+        )
         if inspected.specialCount > 0 {
-            warnings.append("\(Readable.plural(inspected.specialCount, "file")) of '\(path)' left out: sockets, pipes or devices")
+            warnings.append(
+                "\(Readable.plural(inspected.specialCount, "file")) of '\(path)' left out: sockets, pipes or devices"
+            )
         }
         if found.isEmpty, !isComplete, !FileNames.isEmpty(directory) {
             warnings.append("Every file of '\(path)' is ignored by git; --all-files copies them")
@@ -56,13 +60,19 @@ package struct WorkingCopy: Sendable {
 
     private static func checked(_ path: String) throws(CommandsError) -> String {
         guard let directory = Files.resolved(path) else {
-            throw CommandsError(.unusableInput, "The directory '\(path)' can not be used: \(String(cString: strerror(errno)))")
+            throw CommandsError(
+                .unusableInput,
+                "The directory '\(path)' can not be used: \(String(cString: strerror(errno)))"
+            )
         }
         guard Files.isDirectory(directory) else {
             throw CommandsError(.unusableInput, "'\(path)' is a file; --dir takes a directory")
         }
         guard access(directory, R_OK | X_OK) == 0 else {
-            throw CommandsError(.unusableInput, "The directory '\(path)' can not be read: \(String(cString: strerror(errno)))")
+            throw CommandsError(
+                .unusableInput,
+                "The directory '\(path)' can not be read: \(String(cString: strerror(errno)))"
+            )
         }
         return directory
     }

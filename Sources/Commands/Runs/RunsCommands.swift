@@ -77,7 +77,10 @@ enum RunsCommands {
         facts.add("Model", report.model)
         facts.add("Session", report.sessionID)
         facts.add("Turns", "\(report.turns)")
-        facts.add("Tokens", "\(report.usage.inputTokens) in, \(report.usage.outputTokens) out, \(report.usage.total) in all")
+        facts.add(
+            "Tokens",
+            "\(report.usage.inputTokens) in, \(report.usage.outputTokens) out, \(report.usage.total) in all"
+        )
         facts.add("Cost", report.costUSD.map(Readable.dollars))
         let durations = report.durations
         let steps = [
@@ -91,7 +94,9 @@ enum RunsCommands {
         facts.add("Tools", tools.isEmpty ? nil : tools.joined(separator: ", "))
         facts.add("Attempts", report.attempts.isEmpty ? nil : attempts(report.attempts))
         facts.add("Changes", report.diff.map(changes))
-        for artifact in report.artifacts { facts.add("Artifact", artifact.file ?? "\(artifact.path): \(artifact.error ?? "")") }
+        for artifact in report.artifacts {
+            facts.add("Artifact", artifact.file ?? "\(artifact.path): \(artifact.error ?? "")")
+        }
         for warning in report.warnings { facts.add("Note", warning) }
         facts.add("Transcript", report.transcript)
         let result = RunSummary.result(report, isTerminal: true).map { "\n\($0)" } ?? ""
@@ -116,7 +121,9 @@ enum RunsCommands {
         let reference = RunReference(id: try invocation.required("ID"))
         let daemon = try await DaemonConnection.open(Surroundings(invocation))
         try await daemon.client.stream(ReadTranscript.self, reference) { events in
-            while let event = try await events.next() { try await StandardStream.output.write(event.encoded() + [0x0A]) }
+            while let event = try await events.next() {
+                try await StandardStream.output.write(event.encoded() + [0x0A])
+            }
         }
         return .success
     }

@@ -1,5 +1,6 @@
 import Arguments
 import FoundationEssentials
+import HTTP
 import Linux
 import RPC
 import Wire
@@ -14,7 +15,8 @@ enum ExecCommand {
             Martlet could not run it. Ctrl-C reaches the program. From a terminal it gets a terminal of its own.
             """,
         examples: [
-            .init("martlet exec i3k9 bash", "A shell"), .init("martlet exec i3k9 -- git -C workspace diff", "One program"),
+            .init("martlet exec i3k9 bash", "A shell"),
+            .init("martlet exec i3k9 -- git -C workspace diff", "One program"),
             .init("tar c src | martlet exec i3k9 tar x", "With input from a pipe"),
         ],
         options: [

@@ -1,3 +1,4 @@
+import Arguments
 import FoundationEssentials
 import Glibc
 import Linux
@@ -55,7 +56,10 @@ struct ExecSession: Sendable {
                 let bytes = try await input.read()
                 if bytes.isEmpty { break }
                 let data = hasTerminal ? ProcessInput(pty: Data(bytes)) : ProcessInput(stdin: Data(bytes))
-                _ = try await client.call(SendProcessInput.self, SendProcessInput.Request(process: selector, input: data))
+                _ = try await client.call(
+                    SendProcessInput.self,
+                    SendProcessInput.Request(process: selector, input: data)
+                )
             }
             if !hasTerminal {
                 _ = try await client.call(CloseProcessInput.self, CloseProcessInput.Request(process: selector))

@@ -23,7 +23,9 @@ enum SandboxCommands {
             template: invocation.value("TEMPLATE") ?? "claude",
             environment: try SharedOptions.environment(invocation, surroundings),
             metadata: try SharedOptions.pairs("--metadata", invocation),
-            lifetime: try invocation.duration("--timeout", in: .seconds(1) ... .seconds(365 * 86_400)).map { $0 / .seconds(1) }
+            lifetime: try invocation.duration("--timeout", in: .seconds(1) ... .seconds(365 * 86_400)).map {
+                $0 / .seconds(1)
+            }
         )
         let daemon = try await DaemonConnection.open(surroundings)
         let sandbox = try await daemon.client.call(CreateSandbox.self, request)

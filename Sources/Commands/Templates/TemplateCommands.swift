@@ -99,13 +99,16 @@ enum TemplateCommands {
         var request = BuildTemplate.Request(name: try invocation.required("NAME"))
         if let path = invocation.value("--claude-binary") {
             guard let real = Files.resolved(path), !Files.isDirectory(real), access(real, R_OK | X_OK) == 0 else {
-                throw CommandsError(.unusableInput, "'\(path)' is no executable; --claude-binary takes Claude Code's own file")
+                throw CommandsError(
+                    .unusableInput,
+                    "'\(path)' is no executable; --claude-binary takes Claude Code's own file"
+                )
             }
             request.claudeBinary = real
         }
         request.processors = try invocation.integer("--cpu", in: 1...64)
-        request.memoryMiB = try invocation.byteCount("--memory", in: 256 << 20 ... 1 << 40).map { $0 >> 20 }
-        request.diskMiB = try invocation.byteCount("--disk", in: 512 << 20 ... 1 << 44).map { $0 >> 20 }
+        request.memoryMiB = try invocation.byteCount("--memory", in: 256 << 20...1 << 40).map { $0 >> 20 }
+        request.diskMiB = try invocation.byteCount("--disk", in: 512 << 20...1 << 44).map { $0 >> 20 }
         request.noCache = invocation.flag("--no-cache") ? true : nil
         return request
     }
