@@ -102,12 +102,12 @@ package final class Agent: Sendable {
         if try await router.route(exchange) { return }
         switch (request.method, request.path) {
         case ("GET", "/files"): try await files.download(exchange)
-        case ("POST", "/files"): try await files.upload(exchange)
+        case ("POST", "/files"): try await Self.hearingOut(exchange, files.upload)
         case ("GET", "/metrics"):
             let metrics = try await BlockingPool.run { [meter] in meter.measure() }
             try await Self.respond(exchange, metrics)
         case ("GET", "/envs"): try await Self.respond(exchange, authority.surroundings.variables)
-        case ("POST", GuestProtocol.unpackPath): try await archives.unpack(exchange)
+        case ("POST", GuestProtocol.unpackPath): try await Self.hearingOut(exchange, archives.unpack)
         case ("GET", GuestProtocol.packPath): try await archives.pack(exchange)
         case ("POST", GuestProtocol.tunnelPath): try await tunnels.park(exchange)
         default: throw HTTPError(404, "There is no '\(request.method) \(request.path)' in this guest")
@@ -132,6 +132,21 @@ package final class Agent: Sendable {
         try authority.take(identity, headers)
         tunnels.dropParked()
         try await exchange.respond(204)
+    }
+
+    /// Reads a body to its end also where it is refused: many clients send all of it before they look for the answer, and
+    /// would find a broken connection in its place.
+    private static func hearingOut(
+        _ exchange: Exchange,
+        _ answer: (Exchange) async throws -> Void
+    ) async throws {
+        do {
+            try await answer(exchange)
+        } catch {
+            let waitsForPermission = exchange.request.headers["Expect"] != nil
+            while !waitsForPermission, try await !exchange.body.read().isEmpty {}
+            throw error
+        }
     }
 
     private static func respond(_ exchange: Exchange, _ value: some Encodable) async throws {
