@@ -77,6 +77,6 @@ let package = Package(
         ),
         .executableTarget(name: "martlet", dependencies: ["Commands"], swiftSettings: settings),
 
-        tests("GuestAgentTests", ["GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
+        tests("GuestAgentTests", ["CLinux", "GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
     ]
 )

@@ -63,6 +63,23 @@ import Wire
         }
     }
 
+    @Test(.enabled(if: RunningAgent.hasAttributes))
+    func `keep the notes of their last upload`() async throws {
+        try await RunningAgent.run { agent in
+            var headers: Headers = ["Content-Type": "application/octet-stream", "X-Metadata-Origin": "me"]
+            expect(try await agent.send("POST", "/files?path=f", headers, [1]).status, 200)
+            let stat = { @Sendable in
+                try await agent.calls.call(StatFile.self, StatFile.Request(path: "f")).entry.metadata
+            }
+            #expect(try await stat() == ["origin": "me"])
+            headers["X-Metadata-Origin"] = nil
+            expect(try await agent.send("POST", "/files?path=f", headers, [1]).status, 200)
+            #expect(try await stat() == nil)
+            headers["X-Metadata-Origin"] = String(repeating: "x", count: 5000)
+            expect(try await agent.send("POST", "/files?path=f", headers, [1]).status, 400)
+        }
+    }
+
     @Test(arguments: [
         ("GET", "/files?path=missing", 404), ("GET", "/files?path=/", 400), ("GET", "/files?path=/dev/zero", 400),
         ("GET", "/files?path=x&username=nobody-here", 401), ("POST", "/files?path=/", 400), ("POST", "/files", 400),

@@ -17,7 +17,8 @@ struct ProcessService: Sendable {
                 switchesUser: requester.users.areSwitched,
                 variables: place.surroundings.variables,
                 directory: directory,
-                limit: context.timeout
+                // Some clients say zero where they mean no limit.
+                limit: context.timeout.flatMap { $0 > .zero ? $0 : nil }
             )
             let (process, reader) = try await processes.start(request, setting)
             try await Self.tell(process, reader, events, context)
