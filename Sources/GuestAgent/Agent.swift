@@ -130,7 +130,7 @@ package final class Agent: Sendable {
         }
         if settings.ownsMachine { try await BlockingPool.run { try MachineIdentity.apply(identity) } }
         try authority.take(identity, headers)
-        tunnels.dropParked()
+        tunnels.dropAll()
         try await exchange.respond(204)
     }
 
