@@ -31,6 +31,14 @@ final class Processes: Sendable {
         byPID.withLock { $0.values.filter(\.isRunning) }.sorted { $0.pid < $1.pid }
     }
 
+    /// Finds a process that runs: one that has ended takes neither signals nor input.
+    func findRunning(_ selector: ProcessSelector) throws(CallError) -> GuestProcess {
+        let process = try find(selector)
+        guard process.isRunning else { throw CallError(.notFound, "process with pid \(process.pid) not found") }
+        return process
+    }
+
+    /// Finds a process that runs, or has ended not long ago.
     func find(_ selector: ProcessSelector) throws(CallError) -> GuestProcess {
         if let pid = selector.pid {
             guard let process = byPID.withLock({ $0[pid] }) else {
