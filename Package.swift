@@ -95,5 +95,6 @@ let package = Package(
         tests("GuestAgentTests", ["GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
         tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "HTTP", "Linux", "Wire"]),
+        tests("GuestAgentTests", ["CLinux", "GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
     ]
 )

@@ -102,12 +102,12 @@ package final class Agent: Sendable {
         if try await router.route(exchange) { return }
         switch (request.method, request.path) {
         case ("GET", "/files"): try await files.download(exchange)
-        case ("POST", "/files"): try await files.upload(exchange)
+        case ("POST", "/files"): try await Self.hearingOut(exchange, files.upload)
         case ("GET", "/metrics"):
             let metrics = try await BlockingPool.run { [meter] in meter.measure() }
             try await Self.respond(exchange, metrics)
         case ("GET", "/envs"): try await Self.respond(exchange, authority.surroundings.variables)
-        case ("POST", GuestProtocol.unpackPath): try await archives.unpack(exchange)
+        case ("POST", GuestProtocol.unpackPath): try await Self.hearingOut(exchange, archives.unpack)
         case ("GET", GuestProtocol.packPath): try await archives.pack(exchange)
         case ("POST", GuestProtocol.tunnelPath): try await tunnels.park(exchange)
         case ("POST", GuestProtocol.releasePath): try await release(exchange)
@@ -131,16 +131,32 @@ package final class Agent: Sendable {
         }
         if settings.ownsMachine { try await BlockingPool.run { try MachineIdentity.apply(identity) } }
         try authority.take(identity, headers)
-        tunnels.dropParked()
+        tunnels.dropAll()
         try await exchange.respond(204)
     }
 
+<<<<<<< HEAD
     /// Ends what the guest does for its owner, and forgets whose it was.
     private func release(_ exchange: Exchange) async throws {
         await processes.killAll()
         authority.release()
         tunnels.dropParked()
         try await exchange.respond(204)
+=======
+    /// Reads a body to its end also where it is refused: many clients send all of it before they look for the answer, and
+    /// would find a broken connection in its place.
+    private static func hearingOut(
+        _ exchange: Exchange,
+        _ answer: (Exchange) async throws -> Void
+    ) async throws {
+        do {
+            try await answer(exchange)
+        } catch {
+            let waitsForPermission = exchange.request.headers["Expect"] != nil
+            while !waitsForPermission, try await !exchange.body.read().isEmpty {}
+            throw error
+        }
+>>>>>>> 2b805a70658c9d2e69a6a32da6d72a14a8e4a55d
     }
 
     private static func respond(_ exchange: Exchange, _ value: some Encodable) async throws {

@@ -99,7 +99,8 @@ package struct Program: Sendable {
             try Task.checkCancellation()
             return Output(status: status, output: result.0, error: result.1)
         } onCancel: {
-            kill(-child.pid, SIGKILL)
+            // Once it was collected, its number may be another's.
+            if child.exit.current == nil { kill(-child.pid, SIGKILL) }
             child.send(SIGKILL)
         }
     }

@@ -63,6 +63,23 @@ import Wire
         }
     }
 
+    @Test(.enabled(if: RunningAgent.hasAttributes))
+    func `keep the notes of their last upload`() async throws {
+        try await RunningAgent.run { agent in
+            var headers: Headers = ["Content-Type": "application/octet-stream", "X-Metadata-Origin": "me"]
+            expect(try await agent.send("POST", "/files?path=f", headers, [1]).status, 200)
+            let stat = { @Sendable in
+                try await agent.calls.call(StatFile.self, StatFile.Request(path: "f")).entry.metadata
+            }
+            #expect(try await stat() == ["origin": "me"])
+            headers["X-Metadata-Origin"] = nil
+            expect(try await agent.send("POST", "/files?path=f", headers, [1]).status, 200)
+            #expect(try await stat() == nil)
+            headers["X-Metadata-Origin"] = String(repeating: "x", count: 5000)
+            expect(try await agent.send("POST", "/files?path=f", headers, [1]).status, 400)
+        }
+    }
+
     @Test(arguments: [
         ("GET", "/files?path=missing", 404), ("GET", "/files?path=/", 400), ("GET", "/files?path=/dev/zero", 400),
         ("GET", "/files?path=x&username=nobody-here", 401), ("POST", "/files?path=/", 400), ("POST", "/files", 400),
@@ -75,9 +92,21 @@ import Wire
         }
     }
 
-    @Test func `are not taken compressed or in an unknown type`() async throws {
+    @Test func `are unpacked when they come as gzip`() async throws {
         try await RunningAgent.run { agent in
+            let made = try await agent.shell("head -c 400000 /dev/zero | gzip -c > z.gz; head -c 400000 /dev/zero > z")
+            #expect(made.end?.exitCode == 0)
+            let packed = try await agent.send("GET", "/files?path=z.gz").body
             let coded: Headers = ["Content-Type": "application/octet-stream", "Content-Encoding": "gzip"]
+            expect(try await agent.send("POST", "/files?path=unpacked", coded, packed).status, 200)
+            #expect(try await agent.shell("cmp z unpacked").end?.exitCode == 0)
+            expect(try await agent.send("POST", "/files?path=bad", coded, Array("no gzip".utf8)).status, 400)
+        }
+    }
+
+    @Test func `are not taken in an unknown coding or type`() async throws {
+        try await RunningAgent.run { agent in
+            let coded: Headers = ["Content-Type": "application/octet-stream", "Content-Encoding": "br"]
             expect(try await agent.send("POST", "/files?path=x", coded, [1]).status, 415)
             expect(try await agent.send("POST", "/files?path=x", ["Content-Type": "text/plain"], [1]).status, 400)
         }

@@ -189,6 +189,10 @@ import Wire
             }
             #expect(later.pid == story.pid)
             #expect(later.end?.exitCode == 4)
+            let signal = SignalProcess.Request(process: ProcessSelector(pid: story.pid), signal: "SIGNAL_SIGKILL")
+            await #expect(throws: CallError(.notFound, "process with pid \(story.pid) not found")) {
+                _ = try await agent.calls.call(SignalProcess.self, signal)
+            }
             #expect(try await agent.calls.call(ListProcesses.self, Empty()).processes.isEmpty)
         }
     }

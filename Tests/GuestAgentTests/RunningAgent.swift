@@ -1,3 +1,4 @@
+import CLinux
 import FoundationEssentials
 import Glibc
 import HTTP
@@ -46,6 +47,13 @@ struct RunningAgent: Sendable {
             try await body(running)
             await agent.killAll()
         }
+    }
+
+    /// Whether the file system of the agents' homes has extended attributes.
+    static var hasAttributes: Bool {
+        guard let home = try? temporaryDirectory() else { return false }
+        defer { try? Directory.remove(home) }
+        return setxattr(home, "user.test", "1", 1, 0) == 0
     }
 
     private static func temporaryDirectory() throws -> String {

@@ -108,6 +108,17 @@ import Wire
         }
     }
 
+    @Test func `is cut when the guest gets another identity, so that a program does not wait for ever`() async throws {
+        try await RunningAgent.run { agent in
+            let host = try await Self.park(agent)
+            let program = try await Channel.connect(to: agent.gateway)
+            _ = try await Self.readLine(host)
+            expect(try await agent.identify([GuestProtocol.tokenHeader: RunningAgent.token]), 204)
+            #expect(try await program.read().isEmpty)
+            #expect(try await host.read().isEmpty)
+        }
+    }
+
     @Test func `needs an upgrade`() async throws {
         try await RunningAgent.run { agent in
             expect(try await agent.send("POST", GuestProtocol.tunnelPath).status, 426)

@@ -72,7 +72,13 @@ struct Boot: Sendable {
         )
         try Mounts.mount("tmpfs", "/dev/shm", "tmpfs", plain, "mode=1777")
         try Mounts.mount("tmpfs", "/run", "tmpfs", plain, "mode=755")
-        try Mounts.mount("cgroup2", "/sys/fs/cgroup", "cgroup2", plain | MountFlags.noExecution)
+        // Each process is moved into a group of its own; kernels since 6.0 can do that without waiting for a grace period.
+        let groups = plain | MountFlags.noExecution
+        do {
+            try Mounts.mount("cgroup2", "/sys/fs/cgroup", "cgroup2", groups, "favordynmods")
+        } catch {
+            try Mounts.mount("cgroup2", "/sys/fs/cgroup", "cgroup2", groups)
+        }
         for (link, target) in [("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")] {
             symlink("/proc/self/\(target)", "/dev/\(link)")
         }

@@ -8,23 +8,6 @@ import Wire
 struct Archives: Sendable {
     let requester: Requesters
 
-    /// What a tar is given and gives.
-    private struct Tar: Sendable {
-        var child: ChildProcess
-        var input: Channel
-        var output: Channel
-        var error: Channel
-
-        func close() {
-            for channel in [input, output, error] { channel.close() }
-        }
-
-        func stop() {
-            child.send(SIGKILL)
-            close()
-        }
-    }
-
     func unpack(_ exchange: Exchange) async throws {
         let (place, path) = try await target(exchange)
         let files = Files(account: place.account, switchesUser: requester.users.areSwitched)
@@ -33,21 +16,10 @@ struct Archives: Sendable {
             return try start(["-x", "-f", "-", "-C", path], place)
         }
         defer { tar.stop() }
-        async let words = Self.collect(tar.error)
-        async let noise = Self.collect(tar.output)
-        do {
-            while true {
-                let bytes = try await exchange.body.read()
-                if bytes.isEmpty { break }
-                try await tar.input.write(bytes)
-            }
-        } catch let error as LinuxError where error.code == .brokenPipe {
-            // tar has given up; its words say why.
-        }
-        tar.input.close()
+        async let words = tar.words()
+        try await tar.feed(exchange.body)
         let status = try await tar.child.exit.value()
         let said = await words
-        _ = await noise
         guard status.isSuccess else { throw Self.failure("unpacked into", path, said) }
         try await exchange.respond(204)
     }
@@ -64,7 +36,7 @@ struct Archives: Sendable {
         }
         defer { tar.stop() }
         tar.input.close()
-        async let words = Self.collect(tar.error)
+        async let words = tar.words()
         var bytes = try await tar.output.read()
         if bytes.isEmpty {
             let said = await words
@@ -89,45 +61,8 @@ struct Archives: Sendable {
         return (place, try place.resolve(path))
     }
 
-    private func start(_ arguments: [String], _ place: Place) throws -> Tar {
-        let input = try Descriptor.pipe()
-        let output = try Descriptor.pipe()
-        let error = try Descriptor.pipe()
-        guard let program = Program.find("tar", path: "/bin:/usr/bin") else {
-            throw HTTPError(501, "There is no tar in this guest")
-        }
-        var spawn = Spawn(
-            path: program,
-            arguments: ["tar"] + arguments,
-            // The words of tar are read, so they must be in one language.
-            environment: ["PATH": "/usr/bin:/bin", "HOME": place.account.home, "LC_ALL": "C"],
-            input: input.reading,
-            output: output.writing,
-            error: error.writing
-        )
-        spawn.directory = "/"
-        spawn.startsSession = true
-        if requester.users.areSwitched {
-            let account = place.account
-            spawn.user = Spawn.User(uid: account.uid, gid: account.gid, groups: account.groups)
-        }
-        let child = try ChildProcess.start(spawn)
-        for end in [input.reading, output.writing, error.writing] { end.close() }
-        return Tar(
-            child: child,
-            input: try Channel(input.writing),
-            output: try Channel(output.reading),
-            error: try Channel(error.reading)
-        )
-    }
-
-    /// The first words that a tar says; the rest is read and dropped, so that it never waits.
-    private static func collect(_ channel: Channel) async -> String {
-        var words: [UInt8] = []
-        while let bytes = try? await channel.read(), !bytes.isEmpty {
-            if words.count < 4096 { words += bytes }
-        }
-        return String(decoding: words, as: UTF8.self)
+    private func start(_ arguments: [String], _ place: Place) throws -> Tool {
+        try Tool.start("tar", arguments, for: place, switchesUser: requester.users.areSwitched)
     }
 
     /// Tar tells a full disk by its words alone.

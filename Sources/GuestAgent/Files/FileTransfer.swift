@@ -48,30 +48,39 @@ struct FileTransfer: Sendable {
         var metadata: [String: String]?
     }
 
+    /// Where an upload goes.
+    private struct Target: Sendable {
+        var place: Place
+        var path: String?
+        var notes: [String: String]
+        /// The body's content type.
+        var type: String
+    }
+
+    /// Gives the next bytes of a body; an empty array is the end.
+    private typealias Source = @Sendable () async throws -> [UInt8]
+
     func upload(_ exchange: Exchange) async throws {
         let headers = exchange.request.headers
-        if let coding = headers["Content-Encoding"]?.lowercased(), coding != "identity" {
-            throw HTTPError(415, "An upload with the encoding '\(coding)' is not understood; send it as it is")
-        }
         let place = try await requester.place(exchange.request)
         let notes = try FileMetadata.requested(headers)
-        let path = try exchange.request.query["path"].map { try place.resolve($0) }
-        let type = headers["Content-Type"] ?? ""
+        let target = Target(
+            place: place,
+            path: try exchange.request.query["path"].map { try place.resolve($0) },
+            notes: notes,
+            type: headers["Content-Type"] ?? ""
+        )
         let written: [String]
-        if let parser = MultipartParser(contentType: type) {
-            written = try await takeParts(exchange.body, parser, place, path, notes)
-        } else if type.prefix(while: { $0 != ";" }).lowercased() == "application/octet-stream" {
-            guard let path else { throw HTTPError(400, "An upload as octet-stream needs a path") }
-            let file = Incoming(path: path, files: files(place), notes)
-            while true {
-                let bytes = try await exchange.body.read()
-                if bytes.isEmpty { break }
-                try await file.take(bytes, blockSize: Self.block)
-            }
-            try await file.finish()
-            written = [path]
-        } else {
-            throw HTTPError(400, "An upload is multipart/form-data or application/octet-stream, not '\(type)'")
+        switch headers["Content-Encoding"]?.lowercased() ?? "identity" {
+        case "identity":
+            written = try await take(target) { try await exchange.body.read() }
+        case "gzip":
+            written = try await takeCompressed(exchange.body, target)
+        case let coding:
+            throw HTTPError(
+                415,
+                "An upload with the encoding '\(coding)' is not understood; send it as it is or as gzip"
+            )
         }
         let answer = written.map { path in
             Uploaded(
@@ -86,32 +95,62 @@ struct FileTransfer: Sendable {
         try await exchange.respond(200, ["Content-Type": "application/json"], body: body)
     }
 
+    /// Takes a compressed body through the guest's own gzip.
+    private func takeCompressed(_ body: BodyReader, _ target: Target) async throws -> [String] {
+        let gzip = try await BlockingPool.run { [requester] in
+            try Tool.start("gzip", ["-d", "-c"], for: target.place, switchesUser: requester.users.areSwitched)
+        }
+        defer { gzip.stop() }
+        async let words = gzip.words()
+        async let feeding: Void = gzip.feed(body)
+        let written = try await take(target) { try await gzip.output.read() }
+        try await feeding
+        let said = await words
+        guard try await gzip.child.exit.value().isSuccess else {
+            throw HTTPError(400, "The upload is not gzip: \(said)")
+        }
+        return written
+    }
+
+    private func take(_ target: Target, _ source: Source) async throws -> [String] {
+        if let parser = MultipartParser(contentType: target.type) {
+            return try await takeParts(target, parser, source)
+        }
+        guard target.type.prefix(while: { $0 != ";" }).lowercased() == "application/octet-stream" else {
+            let type = target.type
+            throw HTTPError(400, "An upload is multipart/form-data or application/octet-stream, not '\(type)'")
+        }
+        guard let path = target.path else { throw HTTPError(400, "An upload as octet-stream needs a path") }
+        let file = Incoming(path: path, files: files(target.place), target.notes)
+        while true {
+            let bytes = try await source()
+            if bytes.isEmpty { break }
+            try await file.take(bytes, blockSize: Self.block)
+        }
+        try await file.finish()
+        return [path]
+    }
+
     /// Writes the parts named `file`; without a path in the query each one's file name is its path.
-    private func takeParts(
-        _ body: BodyReader,
-        _ parser: MultipartParser,
-        _ place: Place,
-        _ path: String?,
-        _ notes: [String: String]
-    ) async throws -> [String] {
+    private func takeParts(_ target: Target, _ parser: MultipartParser, _ source: Source) async throws -> [String] {
         var parser = parser
         var written: [String] = []
         var current: Incoming?
         while true {
-            let bytes = try await body.read()
+            let bytes = try await source()
             if bytes.isEmpty { break }
             for event in try parser.add(bytes) {
                 switch event {
                 case .began(let part):
                     guard part.name == "file" else { continue }
-                    if path != nil, !written.isEmpty {
+                    if target.path != nil, !written.isEmpty {
                         throw HTTPError(400, "An upload to one path has one file, and this one has more")
                     }
-                    guard let target = try path ?? part.filename.map({ try place.resolve($0) }) else {
+                    guard let path = try target.path ?? part.filename.map({ try target.place.resolve($0) }) else {
                         throw HTTPError(400, "A file of the upload has no name, and there is no path")
                     }
-                    current = Incoming(path: target, files: files(place), notes)
-                    written.append(target)
+                    current = Incoming(path: path, files: files(target.place), target.notes)
+                    written.append(path)
                 case .data(let bytes):
                     try await current?.take(bytes, blockSize: Self.block)
                 case .ended:

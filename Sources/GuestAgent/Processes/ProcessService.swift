@@ -17,7 +17,8 @@ struct ProcessService: Sendable {
                 switchesUser: requester.users.areSwitched,
                 variables: place.surroundings.variables,
                 directory: directory,
-                limit: context.timeout
+                // Some clients say zero where they mean no limit.
+                limit: context.timeout.flatMap { $0 > .zero ? $0 : nil }
             )
             let (process, reader) = try await processes.start(request, setting)
             try await Self.tell(process, reader, events, context)
@@ -32,23 +33,23 @@ struct ProcessService: Sendable {
             )
         }
         router.on(UpdateProcess.self) { request, _ in
-            let process = try processes.find(request.process)
+            let process = try processes.findRunning(request.process)
             if let size = request.pty?.size { try process.input.resize(size) }
             return Empty()
         }
         router.on(SendProcessInput.self) { request, context in
-            let process = try processes.find(request.process)
+            let process = try processes.findRunning(request.process)
             try await Self.within(context.timeout) { try await process.input.write(request.input) }
             return Empty()
         }
         router.on(CloseProcessInput.self) { request, context in
-            let process = try processes.find(request.process)
+            let process = try processes.findRunning(request.process)
             try await Self.within(context.timeout) { try await process.input.end() }
             return Empty()
         }
         router.on(SignalProcess.self) { request, _ in
             let number = try SignalName.number(request.signal)
-            let process = try processes.find(request.process)
+            let process = try processes.findRunning(request.process)
             await process.signal(number)
             return Empty()
         }
@@ -57,7 +58,7 @@ struct ProcessService: Sendable {
             guard let selector = try await messages.next()?.start?.process else {
                 throw CallError(.invalidArgument, "A stream of input begins with 'start'")
             }
-            let process = try processes.find(selector)
+            let process = try processes.findRunning(selector)
             while let message = try await messages.next() {
                 if let input = message.data?.input { try await process.input.write(input) }
             }

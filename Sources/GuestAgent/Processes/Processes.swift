@@ -31,6 +31,14 @@ final class Processes: Sendable {
         byPID.withLock { $0.values.filter(\.isRunning) }.sorted { $0.pid < $1.pid }
     }
 
+    /// Finds a process that runs: one that has ended takes neither signals nor input.
+    func findRunning(_ selector: ProcessSelector) throws(CallError) -> GuestProcess {
+        let process = try find(selector)
+        guard process.isRunning else { throw CallError(.notFound, "process with pid \(process.pid) not found") }
+        return process
+    }
+
+    /// Finds a process that runs, or has ended not long ago.
     func find(_ selector: ProcessSelector) throws(CallError) -> GuestProcess {
         if let pid = selector.pid {
             guard let process = byPID.withLock({ $0[pid] }) else {
@@ -82,11 +90,8 @@ final class Processes: Sendable {
     private func launch(_ request: StartProcess.Request, _ setting: Setting) throws -> GuestProcess {
         let environment = Self.environment(request, setting)
         let config = request.process
-        var status = stat()
-        guard stat(setting.directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-            throw CallError(.invalidArgument, "cwd '\(config.cwd ?? setting.directory)' does not exist")
-        }
-        let path = try Self.executable(config.cmd, environment["PATH"], in: setting.directory)
+        let directory = try Self.directory(config.cwd, setting)
+        let path = try Self.executable(config.cmd, environment["PATH"], in: directory)
         let output: any OutputStore =
             request.spool ?? false ? try SpooledOutput(directory: spoolDirectory) : LiveOutput()
         let plumbing =
@@ -101,7 +106,7 @@ final class Processes: Sendable {
             output: plumbing.child.output,
             error: plumbing.child.error
         )
-        spawn.directory = setting.directory
+        spawn.directory = directory
         spawn.startsSession = true
         spawn.takesTerminal = request.pty != nil
         spawn.cgroup = try group?.entrance()
@@ -124,6 +129,14 @@ final class Processes: Sendable {
             input: plumbing.input,
             output: output
         )
+    }
+
+    /// Where the process starts; who asked for no place gets one that is there, for not every user has a home.
+    private static func directory(_ requested: String?, _ setting: Setting) throws(CallError) -> String {
+        var status = stat()
+        if stat(setting.directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return setting.directory }
+        guard let requested, !requested.isEmpty else { return "/" }
+        throw CallError(.invalidArgument, "cwd '\(requested)' does not exist")
     }
 
     private static func environment(_ request: StartProcess.Request, _ setting: Setting) -> [String: String] {

@@ -25,6 +25,8 @@ final class Tunnels: Sendable {
     }
 
     private let parked = Mutex<[Parked]>([])
+    /// The pairs that are joined now, by a number of their own.
+    private let joined = Mutex<(pairs: [UInt64: [any ByteStream]], next: UInt64)>(([:], 0))
     private let changes = Changes()
     private let patience: Duration
 
@@ -66,8 +68,11 @@ final class Tunnels: Sendable {
         }
     }
 
-    /// Closes every parked connection: after a resume they lead to a host that is no longer there.
-    func dropParked() {
+    /// Closes every tunnel: after a resume they lead to a host that is no longer there, which nothing would tell a program
+    /// that waits for an answer.
+    func dropAll() {
+        let streams = joined.withLock { $0.pairs.values.flatMap { $0 } }
+        for stream in streams { stream.close() }
         let dropped = parked.withLock { parked in
             defer { parked = [] }
             return parked
@@ -97,14 +102,26 @@ final class Tunnels: Sendable {
         let opening = Array(try JSONEncoder().encode(TunnelOpening(port: port))) + [0x0A]
         while true {
             let tunnel = try await withDeadline(patience) { try await self.take() }
+            let key = join(connection, tunnel.stream)
             tunnel.isTaken.set(())
-            defer { tunnel.isDone.set(()) }
+            defer {
+                joined.withLock { $0.pairs[key] = nil }
+                tunnel.isDone.set(())
+            }
             guard try await tunnel.isReleased.value(), (try? await tunnel.stream.write(opening)) != nil else {
                 tunnel.stream.close()
                 continue
             }
             await splice(connection, tunnel.stream)
             return
+        }
+    }
+
+    private func join(_ streams: any ByteStream...) -> UInt64 {
+        joined.withLock { joined in
+            joined.next += 1
+            joined.pairs[joined.next] = streams
+            return joined.next
         }
     }
 
