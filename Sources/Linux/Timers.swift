@@ -13,6 +13,7 @@ struct Timers {
     private var nextKey: UInt64 = 0
 
     var isEmpty: Bool { heap.isEmpty }
+    var heapCount: Int { heap.count }
 
     /// When the loop has to look again.
     var next: ContinuousClock.Instant? { heap.first?.due }

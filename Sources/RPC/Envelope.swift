@@ -1,4 +1,3 @@
-import HTTP
 import Wire
 
 /// One message of a Connect stream: a byte of flags, four of length, the payload.

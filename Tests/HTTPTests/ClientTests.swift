@@ -169,7 +169,8 @@ private let answerOK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
                 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n\(answerOK)"
             )
         }) { address in
-            #expect(try await HTTPClient(address).send(request("GET")).body == Array("ok".utf8))
+            let answer = try await HTTPClient(address).send(request("GET"))
+            #expect(answer.body == Array("ok".utf8))
         }
     }
 
@@ -181,7 +182,10 @@ private let answerOK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
             try await connection.write(pattern(200_000))
         }) { address in
             let client = HTTPClient(address, counting: connections)
-            for _ in 0..<2 { #expect(try await client.send(request("POST")).body == pattern(200_000)) }
+            for _ in 0..<2 {
+                let answer = try await client.send(request("POST"))
+                #expect(answer.body == pattern(200_000))
+            }
             #expect(connections.value == 2)
         }
     }

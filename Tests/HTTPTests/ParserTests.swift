@@ -16,12 +16,18 @@ private func statuses(of bytes: [UInt8], inPiecesOf size: Int) -> [Int] {
             if var decoder = body {
                 while !buffer.isEmpty, !decoder.isFinished { _ = try decoder.next(&buffer) }
                 body = decoder.isFinished ? nil : decoder
-                if decoder.isFinished { statuses.append(200) }
+                if decoder.isFinished {
+                    statuses.append(200)
+                    continue
+                }
             } else if remaining > 0 {
                 let taken = min(remaining, buffer.count)
                 buffer = buffer.dropFirst(taken)
                 remaining -= taken
-                if remaining == 0 { statuses.append(200) }
+                if remaining == 0 {
+                    statuses.append(200)
+                    continue
+                }
             } else if let head = try cutter.next(&buffer) {
                 cutter = HeadCutter(.request, limit: limits.head)
                 switch try BodyFraming.request(try HeadParser.request(head, limits: limits)) {
@@ -44,7 +50,7 @@ private func statuses(of bytes: [UInt8], inPiecesOf size: Int) -> [Int] {
 @Suite struct `the request parser` {
     @Test(arguments: CorpusRequest.all)
     func `reads a request the same in whatever pieces it comes`(request: CorpusRequest) {
-        for size in [1, 2, 3, 7, 64, .max] {
+        for size in [1, 2, 3, 7, 64, .max] where size >= 64 || request.bytes.count < 10_000 {
             #expect(statuses(of: request.bytes, inPiecesOf: size) == request.statuses, "in pieces of \(size)")
         }
     }
