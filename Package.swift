@@ -83,6 +83,7 @@ let package = Package(
         tests("JSONSchemaTests", ["JSONSchema", "Wire"]),
         tests("WireTests", ["Wire"]),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
-        tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "HTTP", "Linux", "Wire"]),
+        tests("MCPTests", ["MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
+        tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
     ]
 )
