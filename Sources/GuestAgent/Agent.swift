@@ -135,14 +135,14 @@ package final class Agent: Sendable {
         try await exchange.respond(204)
     }
 
-<<<<<<< HEAD
     /// Ends what the guest does for its owner, and forgets whose it was.
     private func release(_ exchange: Exchange) async throws {
         await processes.killAll()
         authority.release()
         tunnels.dropParked()
         try await exchange.respond(204)
-=======
+    }
+
     /// Reads a body to its end also where it is refused: many clients send all of it before they look for the answer, and
     /// would find a broken connection in its place.
     private static func hearingOut(
@@ -156,7 +156,6 @@ package final class Agent: Sendable {
             while !waitsForPermission, try await !exchange.body.read().isEmpty {}
             throw error
         }
->>>>>>> 2b805a70658c9d2e69a6a32da6d72a14a8e4a55d
     }
 
     private static func respond(_ exchange: Exchange, _ value: some Encodable) async throws {

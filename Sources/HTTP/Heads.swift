@@ -104,11 +104,8 @@ package struct ResponseHead: Sendable, Hashable {
         case 409: "Conflict"
         case 413: "Content Too Large"
         case 415: "Unsupported Media Type"
-<<<<<<< HEAD
-=======
         case 416: "Range Not Satisfiable"
         case 426: "Upgrade Required"
->>>>>>> 2b805a70658c9d2e69a6a32da6d72a14a8e4a55d
         case 429: "Too Many Requests"
         case 431: "Request Header Fields Too Large"
         case 500: "Internal Server Error"
