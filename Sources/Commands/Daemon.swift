@@ -90,7 +90,12 @@ enum Daemon {
         let server = ControlServer(
             sandboxes: sandboxes,
             runs: runs,
-            templates: try TemplateBuilder(engine: engine, home: home, templates: sandboxes.templates),
+            templates: TemplateBuilder(
+                engine: engine,
+                home: home,
+                templates: sandboxes.templates,
+                guestBinary: try GuestProgramFile.locate()
+            ),
             daemon: ControlServer.Daemon(
                 describe: {
                     GetDaemon.Response(
@@ -142,9 +147,10 @@ enum Daemon {
     }
 
     private static func listen(_ options: DaemonOptions) throws -> Listener {
-        do {
+        do throws(LinuxError) {
             return try Listener(.loopback(options.port))
-        } catch let error as LinuxError where error.code == .addressInUse {
+        } catch {
+            guard error.code == .addressInUse else { throw error }
             // Somebody only wants to run an agent; what else listens on the usual port is not in the way.
             if options.isBackground { return try Listener(.loopback(0)) }
             throw DaemonError(message: "Port \(options.port) of 127.0.0.1 is in use; choose another with --port")

@@ -48,6 +48,12 @@ final class StandardInput: Sendable {
         wakeUp = try Descriptor.pipe()
     }
 
+    /// Whether a read would not wait.
+    static var hasInput: Bool {
+        var wait = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+        return poll(&wait, 1, 0) > 0
+    }
+
     /// Reads what is there, waiting for the first byte; an empty array is the end.
     ///
     /// - Throws: `CancellationError`, at once, when the task is cancelled.

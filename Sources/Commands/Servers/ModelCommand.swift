@@ -36,7 +36,7 @@ enum ModelCommand {
         let listener: Listener
         do {
             listener = try Listener(.loopback(port))
-        } catch let error where error.code == .addressInUse {
+        } catch let error as LinuxError where error.code == .addressInUse {
             throw CommandsError(.unusableInput, "Port \(port) of 127.0.0.1 is in use; choose another with --port")
         }
         try await StandardStream.output.write("http://\(listener.address)\n")

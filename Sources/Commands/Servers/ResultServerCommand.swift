@@ -70,6 +70,7 @@ private final class StandardStreams: ByteStream {
         input = try StandardInput()
     }
 
+    var hasInput: Bool { StandardInput.hasInput }
     func read(upTo count: Int) async throws -> [UInt8] { try await input.read(upTo: count) }
     func write(_ bytes: [UInt8]) async throws { try await StandardStream.output.write(bytes) }
     /// They are the process's, and end with it.
