@@ -92,11 +92,9 @@ let package = Package(
         tests("LinuxTests", ["Linux", "CLinux"]),
         tests("HTTPTests", ["HTTP", "Linux"]),
         tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),
-        tests("GuestAgentTests", ["GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
-        tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
-        tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "HTTP", "Linux", "Wire"]),
         tests("GuestAgentTests", ["CLinux", "GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
-        tests("MCPTests", ["MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
+        tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
         tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
+        tests("MCPTests", ["MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
     ]
 )
