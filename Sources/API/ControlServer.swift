@@ -40,6 +40,9 @@ package final class ControlServer: Sendable {
     }
 
     private let router: CallRouter
+    private let daemon: Daemon
+    /// A request to stop, carried out once its answer has left.
+    private let requests = ShutDownRequests()
     private let proxy: SandboxProxy
     private let lastUse = Mutex(ContinuousClock.now)
     private let inFlight = Atomic<Int>(0)
@@ -49,8 +52,9 @@ package final class ControlServer: Sendable {
         router.addSandboxCalls(sandboxes)
         router.addRunCalls(runs)
         router.addTemplateCalls(templates, sandboxes)
-        router.addDaemonCalls(daemon)
+        router.addDaemonCalls(daemon, requests: requests)
         self.router = router
+        self.daemon = daemon
         proxy = SandboxProxy(sandboxes)
     }
 
@@ -68,6 +72,7 @@ package final class ControlServer: Sendable {
                 lastUse.withLock { $0 = .now }
             }
             try await handle(exchange, trust)
+            if let keepsSandboxes = requests.take() { daemon.shutDown(keepsSandboxes) }
         }
         try await server.run(on: listener)
     }
