@@ -313,6 +313,8 @@ struct Run: Sendable {
             report.kept = options.keep && sandbox.isRunning
             if !report.kept { try? await sandboxes.kill(sandbox.id) }
         }
+        // Sums of small prices: what is beyond a millionth of a dollar is noise.
+        report.costUSD = report.costUSD.map { ($0 * 1_000_000).rounded() / 1_000_000 }
         if Files.exists(store.transcript(id)) { report.transcript = store.transcript(id) }
         report.durations.teardown = Int((clock.now - start) / .milliseconds(1))
         return report

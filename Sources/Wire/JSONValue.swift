@@ -40,16 +40,9 @@ extension JSONValue {
 
     /// The document as bytes, with sorted keys and without escaped slashes.
     public func encoded(pretty: Bool = false) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting =
-            pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf",
-            negativeInfinity: "-inf",
-            nan: "nan"
-        )
-        // A tree of plain JSON values always encodes: the one thing JSON cannot say, a non-finite number, becomes a string.
-        return (try? Array(encoder.encode(self))) ?? Array("null".utf8)
+        var writer = JSONWriter(isPretty: pretty)
+        writer.write(self)
+        return writer.bytes
     }
 
     /// The document as text; see ``encoded(pretty:)``.
