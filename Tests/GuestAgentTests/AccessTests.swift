@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HTTP
+import RPC
 import Testing
 import Wire
 
@@ -40,6 +41,23 @@ import Wire
             #expect(answer.status == 200)
             #expect(answer.body == Array("{}".utf8))
             expect(try await agent.identify([GuestProtocol.tokenHeader: RunningAgent.token]), 401)
+        }
+    }
+
+    @Test func `is nobody's once it was released, with nothing left of its owner`() async throws {
+        try await RunningAgent.run { agent in
+            let cat = StartProcess.Request(process: ProcessConfig(cmd: "cat"))
+            let story = try await agent.calls.stream(StartProcess.self, cat) { events in
+                var story = Story()
+                _ = try await story.read(&events)
+                expect(try await agent.send("POST", GuestProtocol.releasePath).status, 204)
+                try await story.readAll(&events)
+                return story
+            }
+            #expect(story.end?.status == "signal: killed")
+            expect(try await agent.send("GET", "/envs").status, 401)
+            expect(try await agent.identify([GuestProtocol.tokenHeader: RunningAgent.token]), 401)
+            expect(try await agent.identify([GuestProtocol.bootstrapHeader: RunningAgent.secret]), 204)
         }
     }
 
