@@ -27,9 +27,13 @@ package struct Played: Sendable, CustomStringConvertible {
     init(_ head: RequestHead, _ act: Act, _ request: ModelRequest?) {
         self.request = head
         self.act = act
-        session = head.headers[Self.sessionHeader] ?? request?.userID ?? ""
+        session = Self.session(head, request)
         agent = head.headers[Self.agentHeader]
         isStreaming = request?.isStreaming ?? false
+    }
+
+    static func session(_ head: RequestHead, _ request: ModelRequest?) -> String {
+        head.headers[sessionHeader] ?? request?.userID ?? ""
     }
 
     /// One line for people.

@@ -70,7 +70,7 @@ package struct ScriptedModelServer: Sendable {
     private func play(_ conversation: Conversation, _ request: ModelRequest, _ exchange: Exchange) async throws {
         let index = request.stepDue(in: conversation)
         let step = conversation.steps.indices.contains(index) ? conversation.steps[index] : nil
-        let session = Played(exchange.request, .hello, request).session
+        let session = Played.session(exchange.request, request)
         if let fault = step?.fault, request.isStreaming || !fault.needsStream,
             faults.isDue(fault, key: "\(session) \(exchange.request.path) \(conversation.key) \(index)")
         {
@@ -134,8 +134,10 @@ package struct ScriptedModelServer: Sendable {
     @Sendable private static func answer(_ error: any Error, _ exchange: Exchange) async throws {
         let status = (error as? HTTPError)?.status ?? 500
         let body = errorBody(Fault.type(forStatus: status), "\(error)")
-        // A client that is told to may try again; nothing here gets better by trying again.
-        try await exchange.respond(status, json, body: body.encoded())
+        var headers = json
+        // Nothing that is refused here gets better by trying again.
+        headers["X-Should-Retry"] = "false"
+        try await exchange.respond(status, headers, body: body.encoded())
     }
 
     static func errorBody(_ type: String, _ message: String) -> JSONValue {

@@ -64,6 +64,28 @@ struct `Claude Code with a scripted model` {
         }
     }
 
+    @Test func `tells what the script could not find`() async throws {
+        let script: JSONValue = [
+            "steps": [
+                [
+                    "tools": [["name": "Bash", "input": ["command": "echo nothing here"]]],
+                    "capture": ["number": ["pattern": #"\d+"#]],
+                ],
+                ["text": "${number}"],
+            ]
+        ]
+        try await ClaudeCode.with(script) { claude in
+            let outcome = try await claude.run("Go")
+            #expect(outcome.status == .exited(1))
+            let text = outcome.result["result"]?.string ?? ""
+            #expect(text.contains(#"found no match of '\d+' in the tool's result "nothing here""#), "\(text)")
+            guard case .refused(400, _)? = claude.acts.last else {
+                Issue.record("\(claude.acts)")
+                return
+            }
+        }
+    }
+
     @Test func `goes on after a failed run`() async throws {
         let script: JSONValue = [
             "steps": [

@@ -5,7 +5,7 @@ import Wire
 
 @testable import ScriptedModel
 
-@Suite struct `a fault` {
+@Suite(.timeLimit(.minutes(1))) struct `a fault` {
     private func script(_ fault: String) -> String {
         #"{"steps": [{"text": "fine", "fault": \#(fault)}]}"#
     }
@@ -120,7 +120,7 @@ import Wire
     }
 }
 
-@Suite struct `a delay` {
+@Suite(.timeLimit(.minutes(1))) struct `a delay` {
     @Test func `does not change what is said`() async throws {
         try await Model.with(#"{"steps": [{"text": "a", "delay": {"head": 0.01, "event": 0.001}}]}"#) { model in
             let message = try StreamEvent.message(of: try await Agent(model).stream())
