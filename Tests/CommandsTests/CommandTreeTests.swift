@@ -38,8 +38,8 @@ import Wire
               template, templates  Build, list and remove templates
               doctor               Tell what this machine can do, by trying it
               model                Serve a model that plays a script
-              mcp-result           Serve the result tool as an MCP server on standard
-                                   input and output
+              mcp-result           Serve the result tool as an MCP server on standard input
+                                   and output
               completions          Print the completion script for a shell
               version              Print the version
 

@@ -75,7 +75,7 @@ private func serving<Result: Sendable>(
     @Test func `says that a daemon is broken`() async throws {
         let place = try Place()
         let path = place.path
-        try await serving(CallRouter(), path) {
+        try await serving(CallRouter(), path) { () -> Void in
             await #expect {
                 try await DaemonConnection.ifRunning(surroundings(path))
             } throws: { error in

@@ -1,3 +1,4 @@
+import Arguments
 import FoundationEssentials
 import Glibc
 import Testing

@@ -1,3 +1,4 @@
+import Arguments
 import Glibc
 import Linux
 import Testing
@@ -56,10 +57,8 @@ private func mode(_ path: String) -> mode_t {
     @Test func `keeps names that are no UTF-8`() async throws {
         let place = try Place()
         let name: [UInt8] = [0x66, 0xFF, 0xFE]
-        let path = Array("\(place.path)/".utf8) + name + [0]
-        let file = path.withUnsafeBytes {
-            open($0.bindMemory(to: CChar.self).baseAddress ?? [0], O_CREAT | O_WRONLY, 0o644)
-        }
+        let path = (Array("\(place.path)/".utf8) + name + [0]).map { CChar(bitPattern: $0) }
+        let file = open(path, O_CREAT | O_WRONLY, 0o644)
         close(file)
         #expect(try await WorkingCopy(of: place.path, isComplete: false).names == [name])
         #expect(try await WorkingCopy(of: place.path, isComplete: true).names == [name])
