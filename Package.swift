@@ -96,5 +96,6 @@ let package = Package(
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
         tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
         tests("MCPTests", ["MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
+        tests("CommandsTests", ["Commands", "Arguments", "Linux", "HTTP", "RPC", "Wire", "Records", "QEMUMachines"]),
     ]
 )

@@ -108,7 +108,11 @@ enum DaemonCommands {
             daemon.address.isLocal
             ? ProcessHandle.Identity(pid: daemon.info.processID).flatMap { ProcessHandle($0) } : nil
         let request = ShutDown.Request(keepSandboxes: invocation.flag("--keep-sandboxes"))
-        _ = try await daemon.client.call(ShutDown.self, request)
+        do {
+            _ = try await daemon.client.call(ShutDown.self, request)
+        } catch let error where !(error is CallError || error is CancellationError) && process != nil {
+            // The connection may end before the answer comes through; the process tells for certain.
+        }
         try await process?.ended.value()
         return .success
     }
