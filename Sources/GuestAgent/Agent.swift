@@ -139,7 +139,7 @@ package final class Agent: Sendable {
     private func release(_ exchange: Exchange) async throws {
         await processes.killAll()
         authority.release()
-        tunnels.dropParked()
+        tunnels.dropAll()
         try await exchange.respond(204)
     }
 

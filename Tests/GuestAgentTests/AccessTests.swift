@@ -43,6 +43,20 @@ import Wire
         }
     }
 
+    @Test func `is nobody's again when it is given back, until the secret opens it`() async throws {
+        try await RunningAgent.run { agent in
+            expect(
+                try await agent.send("POST", GuestProtocol.releasePath, [GuestProtocol.tokenHeader: "wrong"]).status,
+                401
+            )
+            expect(try await agent.send("POST", GuestProtocol.releasePath).status, 204)
+            expect(try await agent.send("GET", "/envs").status, 401)
+            expect(try await agent.identify([GuestProtocol.tokenHeader: RunningAgent.token]), 401)
+            expect(try await agent.identify([GuestProtocol.bootstrapHeader: RunningAgent.secret]), 204)
+            expect(try await agent.send("GET", "/envs").status, 200)
+        }
+    }
+
     @Test func `refuses a wrong token in the words of envd`() async throws {
         try await RunningAgent.run { agent in
             let answer = try await agent.send("GET", "/envs", [GuestProtocol.tokenHeader: "wrong"])
