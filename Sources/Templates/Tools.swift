@@ -101,7 +101,9 @@ enum Tools {
     static func digest(_ texts: [String]) async throws -> String {
         let input = texts.flatMap { Array("\($0.utf8.count):\($0)".utf8) }
         return String(
-            try await run("sha256sum", [], input: input, failure: (.toolFailed, "Could not make a digest")).text.prefix(64)
+            try await run("sha256sum", [], input: input, failure: (.toolFailed, "Could not make a digest")).text.prefix(
+                64
+            )
         )
     }
 }
