@@ -50,6 +50,8 @@ enum Tools {
         line: (@Sendable (String) -> Void)? = nil
     ) async throws -> Program.Output {
         var program = try Program(name, arguments, directory: directory, input: input)
+        // Where Debian keeps mke2fs and others, which a user's own PATH leaves out.
+        program.environment["PATH", default: "/usr/bin:/bin"] += ":/usr/sbin:/sbin"
         for (name, value) in environment { program.environment[name] = value }
         let output = try await program.run(line: line)
         guard output.status.isSuccess else {
