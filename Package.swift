@@ -95,6 +95,10 @@ let package = Package(
         tests("GuestAgentTests", ["CLinux", "GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
         tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
+        tests(
+            "TemplatesTests",
+            ["Templates", "Linux", "HTTP", "Machines", "Sandboxes", "GuestLink", "Records", "Wire"]
+        ),
         tests("MCPTests", ["MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
         tests("CommandsTests", ["Commands", "Arguments", "Linux", "HTTP", "RPC", "Wire", "Records", "QEMUMachines"]),
     ]

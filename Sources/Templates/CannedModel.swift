@@ -5,7 +5,7 @@ import Wire
 ///
 /// Enough of the Messages API for the warm-up of a template and no more; ScriptedModel is the one for people. On `/mcp` it
 /// says what a server without tools says.
-enum CannedModel {
+package enum CannedModel {
     static let name = "canned 1"
     static let farewell = "All is warm."
 
@@ -15,7 +15,7 @@ enum CannedModel {
         ("Grep", ["pattern": "warm", "path": "/tmp/warm-up/project"]),
     ]
 
-    static func answer(_ exchange: Exchange) async throws {
+    package static func answer(_ exchange: Exchange) async throws {
         let body = try await exchange.body.collect(limit: 16 * 1024 * 1024)
         let request = (try? JSONValue(parsing: body)) ?? .null
         switch exchange.request.path {

@@ -12,7 +12,9 @@ struct KernelLayer {
             // As root apt would fetch as another user, who may not write here.
             ["-q", "-o", "APT::Sandbox::User=root", "download", package],
             directory: place.scratch,
-            failure: (.downloadFailed, "The kernel '\(package)' was not fetched; check the network and run 'apt-get update'"),
+            failure: (
+                .downloadFailed, "The kernel '\(package)' was not fetched; check the network and run 'apt-get update'"
+            ),
             line: { progress.line($0) }
         )
         guard let archive = Files.list(place.scratch).first(where: { $0.hasSuffix(".deb") }) else {
@@ -38,7 +40,9 @@ struct KernelLayer {
         let output = try await Tools.run(
             "apt-cache",
             ["depends", "--no-recommends", "--no-suggests", recipe.kernelPackage],
-            failure: (.downloadFailed, "Debian's package '\(recipe.kernelPackage)' is not known here; run 'apt-get update'")
+            failure: (
+                .downloadFailed, "Debian's package '\(recipe.kernelPackage)' is not known here; run 'apt-get update'"
+            )
         )
         for line in output.text.split(separator: "\n") {
             let words = line.split(separator: " ")

@@ -22,10 +22,13 @@ struct MachineBuild {
     let layers: [Layer: String]
     let buildID: String
     let workshop: any Workshop
+    let progress: Progress
     let atStep: @Sendable (BuildStep) async throws -> Void
 
     /// How long a guest may take until its agent answers: two to three seconds on an idle machine without KVM.
     private static let bootLimit = Duration.seconds(120)
+    /// And until it is warm: about twenty seconds there.
+    private static let warmUpLimit = Duration.seconds(300)
 
     /// Leaves the template's files on disk under its building directory, and gives the manifest to publish.
     func run() async throws -> TemplateManifest {
@@ -98,12 +101,15 @@ struct MachineBuild {
         do {
             try await atStep(.health)
             try await waitForAgent(machine)
+            progress.line("the guest answers")
             try await atStep(.identity)
             let token = Secret(Random.hex(32))
             try await GuestLink.initialize(machine.agentAddress, identity(token), bootstrap: bootstrap)
             let guest = GuestLink(address: machine.agentAddress, token: token)
             try await atStep(.warmUp)
-            var contents = try await workshop.warmUp(guest, order)
+            var contents = try await withDeadline(Self.warmUpLimit) {
+                try await workshop.warmUp(guest, order, progress)
+            }
             let release = try Files.read("\(layers[.kernel] ?? "")/release")
             contents["kernel"] = String(decoding: release, as: UTF8.self)
             try await atStep(.release)
@@ -111,12 +117,13 @@ struct MachineBuild {
             // The ends of the connections are on their way through the guest's network, and nothing tells of their arrival.
             try await Task.sleep(for: .milliseconds(300))
             return contents
-        } catch let error as TemplateError {
-            throw error
-        } catch where !(error is CancellationError) && machine.ended.current != nil {
+        } catch {
+            if error is TemplateError || error is CancellationError { throw error }
+            let hasEnded = machine.ended.current != nil
             throw TemplateError(
-                .bootFailed,
-                "The machine of the template '\(order.name)' ended; its console ends: \(machine.consoleTail().suffix(600))",
+                hasEnded ? .bootFailed : .guestFailed,
+                "The guest of the template '\(order.name)' \(hasEnded ? "ended" : "failed") before it was ready; its console "
+                    + "ends: \(machine.consoleTail().suffix(600))",
                 cause: error
             )
         }

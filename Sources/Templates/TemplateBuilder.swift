@@ -108,6 +108,7 @@ package struct TemplateBuilder: Sendable {
                 layers: made,
                 buildID: prefix + Random.name(6),
                 workshop: workshop,
+                progress: progress,
                 atStep: atStep
             ).run()
         }
@@ -124,7 +125,9 @@ package struct TemplateBuilder: Sendable {
 
     // MARK: Layers
 
-    private func makeLayers(_ order: BuildOrder, _ keys: BuildKeys, _ progress: Progress) async throws -> [Layer: String] {
+    private func makeLayers(_ order: BuildOrder, _ keys: BuildKeys, _ progress: Progress) async throws -> [Layer:
+        String]
+    {
         async let kernel = make(.kernel, [:], order, keys, progress)
         async let base = make(.base, [:], order, keys, progress)
         async let claude = make(.claude, [:], order, keys, progress)

@@ -50,6 +50,8 @@ enum Tools {
         line: (@Sendable (String) -> Void)? = nil
     ) async throws -> Program.Output {
         var program = try Program(name, arguments, directory: directory, input: input)
+        // Where Debian keeps mke2fs and others, which a user's own PATH leaves out.
+        program.environment["PATH", default: "/usr/bin:/bin"] += ":/usr/sbin:/sbin"
         for (name, value) in environment { program.environment[name] = value }
         let output = try await program.run(line: line)
         guard output.status.isSuccess else {
@@ -101,7 +103,9 @@ enum Tools {
     static func digest(_ texts: [String]) async throws -> String {
         let input = texts.flatMap { Array("\($0.utf8.count):\($0)".utf8) }
         return String(
-            try await run("sha256sum", [], input: input, failure: (.toolFailed, "Could not make a digest")).text.prefix(64)
+            try await run("sha256sum", [], input: input, failure: (.toolFailed, "Could not make a digest")).text.prefix(
+                64
+            )
         )
     }
 }

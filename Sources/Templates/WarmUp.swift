@@ -10,18 +10,24 @@ import Wire
 struct WarmUp {
     let guest: GuestLink
     let recipe: ClaudeRecipe
+    let progress: Progress
 
     private static let home = "/tmp/warm-up"
     private static let prompt = "Look around."
 
     /// Everything here that shapes the guest; part of the template's key.
-    static var recipe: String { [prepareScript, lookScript, turnScript, clearScript, CannedModel.name].joined(separator: "\n") }
+    static var recipe: String {
+        [prepareScript, lookScript, turnScript, clearScript, CannedModel.name].joined(separator: "\n")
+    }
 
     /// Returns: versions of what is in the guest.
     func run() async throws -> [String: String] {
         try await touchAgent()
+        progress.line("the guest's agent and tools are warm")
         let versions = try await versions()
+        progress.line("Claude Code \(versions["claude"] ?? "") runs")
         try await turn()
+        progress.line("Claude Code has finished a turn with tools")
         try await shell(Self.clearScript, user: "root", "clear up")
         return versions
     }

@@ -18,7 +18,7 @@ package protocol Workshop: Sendable {
     /// Makes a guest that has just booted ready for its first run.
     ///
     /// - Returns: what is in the guest, for people: versions of the parts.
-    func warmUp(_ guest: GuestLink, _ order: BuildOrder) async throws -> [String: String]
+    func warmUp(_ guest: GuestLink, _ order: BuildOrder, _ progress: Progress) async throws -> [String: String]
 }
 
 /// What is to be built.
@@ -76,8 +76,12 @@ package struct HostWorkshop: Workshop {
         }
     }
 
-    package func warmUp(_ guest: GuestLink, _ order: BuildOrder) async throws -> [String: String] {
-        try await WarmUp(guest: guest, recipe: order.recipe).run()
+    package func warmUp(
+        _ guest: GuestLink,
+        _ order: BuildOrder,
+        _ progress: Progress
+    ) async throws -> [String: String] {
+        try await WarmUp(guest: guest, recipe: order.recipe, progress: progress).run()
     }
 
     private func makeBase(in place: LayerStore.Workplace, _ recipe: ClaudeRecipe, _ progress: Progress) async throws {
@@ -85,10 +89,12 @@ package struct HostWorkshop: Workshop {
         let line: @Sendable (String) -> Void = { progress.line($0) }
         let output = "\(place.result)/root.tar"
         if Tools.isRoot {
-            // In a mount namespace of its own: whatever ends it, no mount is left.
+            // In a mount namespace of its own, where that is allowed: whatever ends it, no mount is left.
+            let mayUnshare = try await Program("unshare", ["--mount", "true"]).run().status.isSuccess
+            let words = (mayUnshare ? ["unshare", "--mount"] : []) + ["/bin/sh", "-euc", recipe.baseScript, "sh"]
             try await Tools.run(
-                "unshare",
-                ["--mount", "/bin/sh", "-euc", recipe.baseScript, "sh", output, "root"],
+                words[0],
+                words.dropFirst() + [output, "root"],
                 environment: ["TMPDIR": place.scratch],
                 failure: failure,
                 line: line
