@@ -111,7 +111,11 @@ extension ByteStream {
     }
 }
 
-func pattern(_ count: Int, _ step: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 % 251 &* step) } }
+func pattern(_ count: Int, _ step: UInt8) -> [UInt8] {
+    var bytes: [UInt8] = (0..<251).map { $0 &* step }
+    while bytes.count < count { bytes += bytes }
+    return Array(bytes.prefix(count))
+}
 
 /// A listener whose connections go to `serve`, while `body` runs.
 func withListener<Result: Sendable>(
