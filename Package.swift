@@ -91,6 +91,8 @@ let package = Package(
         tests("WireTests", ["Wire"]),
         tests("LinuxTests", ["Linux", "CLinux"]),
         tests("HTTPTests", ["HTTP", "Linux"]),
+        tests("GatewayTests", ["Gateway", "HTTP", "Linux", "Wire"]),
+        tests("TLSTests", ["TLS", "Linux"]),
         tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),
         tests("GuestAgentTests", ["CLinux", "GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),

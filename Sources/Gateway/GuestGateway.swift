@@ -59,7 +59,7 @@ package final class GuestGateway: Sendable {
 
     /// Serves one connection of a guest until it ends.
     package func carry(sandboxID: String, _ tunnel: TunnelOpening, _ stream: any ByteStream) async {
-        guard tunnel.port == GuestProtocol.gatewayPort else { return }
+        guard tunnel.port == GuestProtocol.gatewayPort else { return stream.close() }
         let server = HTTPServer { [self] exchange in
             let opening = openings.withLock { $0[sandboxID] }
             if exchange.request.path == "/mcp" {

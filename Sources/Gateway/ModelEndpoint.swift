@@ -13,79 +13,140 @@ package final class ModelEndpoint: Sendable {
     ]
 
     /// Fields that a guest's request keeps; its own credentials and all that belongs to the connection are not among them.
-    private static let forwarded = ["Accept", "Content-Type", "User-Agent"]
+    private static let forwarded = ["accept", "content-type", "user-agent"]
     private static let forwardedPrefixes = ["anthropic-", "x-stainless-", "x-claude-code-", "x-app"]
 
     /// Fields of an answer that belong to its connection.
-    private static let hopByHop = [
-        "Connection", "Keep-Alive", "Transfer-Encoding", "Upgrade", "Trailer", "Content-Length",
-    ]
+    private static let hopByHop = ["Keep-Alive", "Proxy-Authenticate", "Trailer", "Upgrade"]
+
+    private static let bodyLimit = 64 * 1024 * 1024
 
     private let upstream: ModelUpstream
     private let budgetUSD: Double?
     private let http: HTTPClient
     private let counted = Mutex(ModelUsage())
 
-    package init(upstream: ModelUpstream, budgetUSD: Double? = nil) {
+    package convenience init(upstream: ModelUpstream, budgetUSD: Double? = nil) {
+        let endpoint = upstream.endpoint
+        self.init(upstream: upstream, budgetUSD: budgetUSD) { try await endpoint.connect() }
+    }
+
+    init(
+        upstream: ModelUpstream,
+        budgetUSD: Double?,
+        connect: @escaping @Sendable () async throws -> any ByteStream
+    ) {
         self.upstream = upstream
         self.budgetUSD = budgetUSD
-        let endpoint = upstream.endpoint
-        http = HTTPClient { try await endpoint.connect() }
+        http = HTTPClient(connect: connect)
     }
 
     package var usage: ModelUsage { counted.withLock { $0 } }
 
     /// Answers one request of a guest.
+    ///
+    /// A guest that goes away takes its upstream request with it. Once the answer has begun, an error of either side cuts it:
+    /// the guest then sees that it is not whole.
     package func handle(_ exchange: Exchange) async throws {
-        let request = exchange.request
-        guard Self.allowed.contains("\(request.method) \(request.path)") else {
-            return try await refuse(
-                exchange,
-                404,
-                "not_found_error",
-                "The gateway leads to a model, not to '\(request.path)'"
-            )
-        }
-        guard upstream.isUsable else {
-            return try await refuse(
-                exchange,
-                401,
-                "authentication_error",
-                "No model credential: start the daemon with ANTHROPIC_API_KEY, or with ANTHROPIC_BASE_URL for a model of your own"
-            )
-        }
-        if let budgetUSD, let spent = usage.costUSD, spent >= budgetUSD {
-            // 403 is not tried again by Claude Code.
-            return try await refuse(
-                exchange,
-                403,
-                "billing_error",
-                "The run's budget of \(budgetUSD) dollars is used up"
-            )
-        }
         do {
-            try await forward(exchange)
-        } catch let error as LinuxError {
-            try await refuse(
-                exchange,
-                502,
-                "api_error",
-                "The model at \(upstream.baseURL) can not be reached: \(error)"
-            )
-        } catch let error as TLSError {
-            try await refuse(
-                exchange,
-                502,
-                "api_error",
-                "The model at \(upstream.baseURL) can not be reached: \(error)"
+            try checkIsAllowed(exchange.request)
+            try await forwardWhileWanted(exchange)
+        } catch  where exchange.isWaiting {
+            guard let refusal = refusal(for: error) else { throw error }
+            let error: JSONValue = ["type": .string(refusal.type), "message": .string(refusal.message)]
+            let body: JSONValue = ["type": "error", "error": error]
+            try await exchange.respond(
+                refusal.status,
+                ["Content-Type": "application/json"],
+                body: body.encoded()
             )
         }
     }
 
-    private func forward(_ exchange: Exchange) async throws {
+    // MARK: Refusals
+
+    /// An answer in the form of the Messages API's own errors, which agents know how to show.
+    private struct Refusal: Error {
+        let status: Int
+        let type: String
+        let message: String
+    }
+
+    private struct ClientGone: Error {}
+
+    /// Claude Code tries a 401 again for three minutes, and a 403 not at all: what a retry can not mend is 403 here.
+    private func checkIsAllowed(_ request: RequestHead) throws {
+        guard Self.allowed.contains("\(request.method) \(request.path)") else {
+            throw Refusal(
+                status: 404,
+                type: "not_found_error",
+                message: "The gateway leads to a model, not to '\(request.path)'"
+            )
+        }
+        guard upstream.isUsable else {
+            throw Refusal(
+                status: 403,
+                type: "authentication_error",
+                message:
+                    "No model credential: start the daemon with ANTHROPIC_API_KEY, or with ANTHROPIC_BASE_URL for a "
+                    + "model of your own"
+            )
+        }
+        if let budgetUSD, request.path == "/v1/messages", usage.knownCostUSD >= budgetUSD {
+            throw Refusal(
+                status: 403,
+                type: "billing_error",
+                message: "The run's budget of \(budgetUSD) dollars is used up"
+            )
+        }
+    }
+
+    private func refusal(for error: any Error) -> Refusal? {
+        switch error {
+        case let refusal as Refusal: refusal
+        // What is wrong with the guest's own request.
+        case let error as HTTPError where error.status < 500:
+            Refusal(
+                status: error.status,
+                type: error.status == 413 ? "request_too_large" : "invalid_request_error",
+                message: error.message
+            )
+        case is HTTPError, is LinuxError, is TLSError:
+            Refusal(
+                status: 502,
+                type: "api_error",
+                message: "The model at \(upstream.baseURL) can not be reached: \(error)"
+            )
+        default: nil
+        }
+    }
+
+    // MARK: Passing on
+
+    private func forwardWhileWanted(_ exchange: Exchange) async throws {
+        // Only behind the request's body can the end of the guest's connection be seen.
+        let isRead = Latch<Void>()
+        if exchange.body.isFinished { isRead.set(()) }
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask { [self] in
+                try await forward(exchange, isRead)
+                return true
+            }
+            group.addTask {
+                try await isRead.value()
+                try await exchange.clientGone()
+                return false
+            }
+            defer { group.cancelAll() }
+            guard try await group.next() == true else { throw ClientGone() }
+        }
+    }
+
+    private func forward(_ exchange: Exchange, _ isRead: Latch<Void>) async throws {
+        // Rebuilt from its parts: an absolute target would name another server than the one that gets the credential.
         var head = RequestHead(
             method: exchange.request.method,
-            target: upstream.endpoint.pathPrefix + exchange.request.target,
+            target: upstream.endpoint.pathPrefix + exchange.request.originTarget,
             headers: ["Host": upstream.endpoint.authority]
         )
         for field in exchange.request.headers.fields where Self.isForwarded(field.name) {
@@ -99,15 +160,18 @@ package final class ModelEndpoint: Sendable {
         case .none: break
         }
         let incoming = exchange.body
-        let body: HTTPClient.Body
-        switch try BodyFraming.request(exchange.request) {
-        case .none: body = .none
-        case .length(let length): body = .stream(length: length) { try await Self.copy(incoming, to: $0) }
-        case .chunked, .untilClose: body = .stream(length: nil) { try await Self.copy(incoming, to: $0) }
-        }
+        let length = incoming.remaining
+        if let length, length > Self.bodyLimit { throw Self.tooLarge }
+        let body: HTTPClient.Body =
+            length == 0
+            ? .none
+            : .stream(length: length) { outgoing in
+                try await Self.copy(incoming, to: outgoing)
+                isRead.set(())
+            }
         let isMessage = exchange.request.path == "/v1/messages"
         try await http.withResponse(to: head, body: body) { [self] response in
-            try await passOn(response, to: exchange, isMetered: isMessage)
+            try await passOn(response, to: exchange, isMetered: isMessage && response.head.status == 200)
         }
     }
 
@@ -116,42 +180,43 @@ package final class ModelEndpoint: Sendable {
         let length = headers["Content-Length"].flatMap { Int($0) }
         for name in Self.hopByHop { headers[name] = nil }
         let isEventStream = headers["Content-Type"]?.lowercased().hasPrefix("text/event-stream") ?? false
-        let writer = try exchange.start(response.head.status, headers, length: isEventStream ? nil : length)
-        if exchange.request.method == "HEAD" { return try await writer.finish() }
-        var meter = UsageMeter(isEventStream: isEventStream)
-        // What was counted stays counted, also when the stream is cut on either side.
-        defer {
-            if isMetered, response.head.status == 200 {
-                meter.finish()
-                counted.withLock { [meter] in $0.add(meter.tokens, model: meter.model) }
-            }
+        let coding = headers["Content-Encoding"]?.lowercased() ?? "identity"
+        let writer = try exchange.start(response.head.status, headers, length: length)
+        var meter: UsageMeter? = UsageMeter(isEventStream: isEventStream, isReadable: isMetered && coding == "identity")
+        func count() {
+            guard isMetered, var read = meter.take() else { return }
+            read.finish()
+            counted.withLock { $0.add(read.tokens, model: read.model) }
         }
+        // What was read is counted, also when the stream is cut on either side.
+        defer { count() }
         try await writer.flush()
         while true {
             let bytes = try await response.body.read()
+            meter?.add(bytes)
+            // Before the guest sees the end of its answer and may ask for more.
+            if response.body.isFinished { count() }
             if bytes.isEmpty { break }
-            meter.add(bytes)
             try await writer.write(bytes)
         }
         try await writer.finish()
     }
 
     private static func isForwarded(_ name: String) -> Bool {
-        let lower = name.lowercased()
-        return forwarded.contains { $0.lowercased() == lower } || forwardedPrefixes.contains { lower.hasPrefix($0) }
+        let name = name.lowercased()
+        return forwarded.contains(name) || forwardedPrefixes.contains { name.hasPrefix($0) }
     }
 
+    private static let tooLarge = HTTPError(413, "The request is larger than \(bodyLimit) bytes")
+
     private static func copy(_ source: BodyReader, to destination: BodyWriter) async throws {
+        var left = bodyLimit
         while true {
             let bytes = try await source.read()
             if bytes.isEmpty { return }
+            left -= bytes.count
+            if left < 0 { throw tooLarge }
             try await destination.write(bytes)
         }
-    }
-
-    /// Answers in the form of the Messages API's own errors, which agents know how to show.
-    private func refuse(_ exchange: Exchange, _ status: Int, _ type: String, _ message: String) async throws {
-        let body: JSONValue = ["type": "error", "error": ["type": .string(type), "message": .string(message)]]
-        try await exchange.respond(status, ["Content-Type": "application/json"], body: body.encoded())
     }
 }

@@ -25,15 +25,18 @@ package struct ModelUpstream: Sendable {
 
     package init(baseURL: String, credential: Credential) throws(GatewayError) {
         guard let endpoint = Endpoint(url: baseURL) else {
+            // Where a user could stand there may be a password: it is not repeated.
+            let shown =
+                baseURL.contains("@") ? "…\(baseURL[(baseURL.lastIndex(of: "@") ?? baseURL.startIndex)...])" : baseURL
             throw GatewayError(
                 .invalidUpstream,
-                "'\(baseURL)' is no address of a model: use http:// or https://, a host, and a path if needed"
+                "'\(shown)' is no address of a model: use http:// or https://, a host, and a path if needed"
             )
         }
         self.endpoint = endpoint
         self.baseURL = endpoint.description
         self.credential = credential
-        if case .none = credential { isUsable = baseURL != Self.anthropic } else { isUsable = true }
+        if case .none = credential { isUsable = endpoint.host != "api.anthropic.com" } else { isUsable = true }
     }
 
     /// Takes `ANTHROPIC_BASE_URL`, `ANTHROPIC_API_KEY` and `ANTHROPIC_AUTH_TOKEN` of this process.

@@ -1,111 +1,93 @@
-import FoundationEssentials
 import Linux
 import Wire
-
-/// What the model requests of a sandbox have come to.
-package struct ModelUsage: Sendable, Hashable {
-    package var report = RunReport.Usage()
-    /// Nil as soon as one request went to a model whose price is not known.
-    package var costUSD: Double? = 0
-
-    mutating func add(_ tokens: TokenCount, model: String?) {
-        report.requests += 1
-        report.inputTokens += tokens.input
-        report.outputTokens += tokens.output
-        report.cacheReadTokens += tokens.cacheRead
-        report.cacheCreationTokens += tokens.cacheCreation
-        costUSD = costUSD.flatMap { cost in
-            ModelPrice.of(model ?? "").map { cost + $0.dollars(for: tokens) }
-        }
-    }
-}
-
-/// The tokens of one answer.
-struct TokenCount: Sendable, Hashable {
-    var input = 0
-    var output = 0
-    var cacheRead = 0
-    var cacheCreation = 0
-
-    /// Takes over what a `usage` object says; later numbers of a stream replace earlier ones.
-    mutating func update(_ usage: JSONValue) {
-        input = usage["input_tokens"]?.integer.map(Self.bounded) ?? input
-        output = usage["output_tokens"]?.integer.map(Self.bounded) ?? output
-        cacheRead = usage["cache_read_input_tokens"]?.integer.map(Self.bounded) ?? cacheRead
-        cacheCreation = usage["cache_creation_input_tokens"]?.integer.map(Self.bounded) ?? cacheCreation
-    }
-
-    /// A number from outside: neither negative nor able to overflow a sum.
-    private static func bounded(_ count: Int64) -> Int {
-        Int(min(max(0, count), 1 << 40))
-    }
-}
-
-/// Dollars per million tokens.
-struct ModelPrice: Sendable, Hashable {
-    let input: Double
-    let output: Double
-
-    /// Cache reads and writes cost a tenth and five quarters of plain input, as the public price list has it.
-    func dollars(for tokens: TokenCount) -> Double {
-        let input = Double(tokens.input) + Double(tokens.cacheRead) * 0.1 + Double(tokens.cacheCreation) * 1.25
-        return (input * self.input + Double(tokens.output) * output) / 1_000_000
-    }
-
-    /// The price of a model; nil when it is not known here.
-    ///
-    /// `claude-opus-5-5` as Claude Code 2.1.327 reckons it: 100 tokens in and 20 out make 0.0008 dollars.
-    static func of(_ model: String) -> ModelPrice? {
-        if model.hasPrefix("claude-opus-5-5") { return ModelPrice(input: 4, output: 20) }
-        return nil
-    }
-}
 
 /// Reads the usage out of an answer as its bytes pass by.
 struct UsageMeter: Sendable {
     private enum Form {
-        /// Server-sent events, line by line.
-        case events(LineSplitter)
-        /// One JSON object, kept up to a bound.
-        case object([UInt8])
+        /// Server-sent events: what of the present line has come. May become `skipping`.
+        case events
+        /// In a line of server-sent events that is too long to be kept. Becomes `events` at its end.
+        case skipping
+        /// One JSON object, kept whole. May become `unreadable`.
+        case object
+        /// Terminal: nothing is kept.
+        case unreadable
     }
 
     /// An answer that is not streamed and larger than this goes unmetered rather than into memory.
-    private static let objectLimit = 32 * 1024 * 1024
+    private static let objectLimit = 16 * 1024 * 1024
+    private static let lineLimit = 1024 * 1024
+    private static let dataPrefix = Array("data:".utf8)
+    /// Only two kinds of event carry usage, and both name themselves; the many others are not worth parsing.
+    private static let telling = ["message_start", "message_delta"]
 
     private var form: Form
+    private var kept: [UInt8] = []
     private(set) var tokens = TokenCount()
     private(set) var model: String?
 
-    init(isEventStream: Bool) {
-        form = isEventStream ? .events(LineSplitter()) : .object([])
+    /// - Parameter isReadable: whether the bytes are plain, not compressed.
+    init(isEventStream: Bool, isReadable: Bool = true) {
+        form = !isReadable ? .unreadable : isEventStream ? .events : .object
     }
 
     mutating func add(_ bytes: [UInt8]) {
         switch form {
-        case .events(var lines):
-            for line in lines.add(bytes) { take(line) }
-            form = .events(lines)
-        case .object(let seen):
-            form = .object(seen.count + bytes.count <= Self.objectLimit ? seen + bytes : seen)
+        case .unreadable:
+            return
+        case .object:
+            kept += bytes
+            if kept.count > Self.objectLimit {
+                kept = []
+                form = .unreadable
+            }
+        case .events, .skipping:
+            addLines(bytes[...])
         }
     }
 
+    private mutating func addLines(_ bytes: ArraySlice<UInt8>) {
+        var rest = bytes
+        while let end = rest.firstIndex(of: 0x0A) {
+            if case .events = form {
+                kept += rest[..<end]
+                takeLine()
+            }
+            form = .events
+            kept.removeAll(keepingCapacity: true)
+            rest = rest[(end + 1)...]
+        }
+        if case .skipping = form { return }
+        kept += rest
+        if kept.count > Self.lineLimit {
+            kept = []
+            form = .skipping
+        }
+    }
+
+    /// Takes what a whole object, or a last line without an end, says.
     mutating func finish() {
-        if case .object(let bytes) = form, let answer = try? JSONValue(parsing: bytes) {
-            model = answer["model"]?.string
-            if let usage = answer["usage"] { tokens.update(usage) }
+        switch form {
+        case .object:
+            if let answer = try? JSONValue(parsing: kept) {
+                model = answer["model"]?.string
+                if let usage = answer["usage"] { tokens.update(usage) }
+            }
+        case .events:
+            takeLine()
+        case .skipping, .unreadable:
+            break
         }
+        kept = []
+        form = .unreadable
     }
 
-    private mutating func take(_ line: [UInt8]) {
-        let prefix = Array("data:".utf8)
-        // Only two kinds of event carry usage; the many deltas are not worth parsing.
-        guard line.starts(with: prefix), line.count < 1 << 20 else { return }
-        let text = String(decoding: line, as: UTF8.self)
-        guard text.contains("message_start") || text.contains("message_delta"),
-            let event = try? JSONValue(parsing: Array(line.dropFirst(prefix.count)))
-        else { return }
+    private mutating func takeLine() {
+        guard kept.starts(with: Self.dataPrefix) else { return }
+        let text = String(decoding: kept.dropFirst(Self.dataPrefix.count), as: UTF8.self)
+        guard Self.telling.contains(where: { text.contains($0) }), let event = try? JSONValue(parsing: text) else {
+            return
+        }
         switch event["type"]?.string {
         case "message_start":
             model = event["message"]?["model"]?.string ?? model

@@ -24,7 +24,8 @@ package final class Exchange: Sendable {
         body = BodyReader(line, framing, of: .request, limits: limits, beforeFirstRead: expects ? goAhead : nil)
     }
 
-    var isWaiting: Bool { progress.isWaiting }
+    /// Whether nothing was answered yet.
+    package var isWaiting: Bool { progress.isWaiting }
 
     var isUpgraded: Bool {
         progress.state.withLock { if case .upgraded = $0 { true } else { false } }

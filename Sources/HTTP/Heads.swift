@@ -19,6 +19,12 @@ package struct RequestHead: Sendable, Hashable {
         return path.isEmpty ? "/" : String(path)
     }
 
+    /// Path and query: what to ask the server itself for, in whatever form the target came.
+    package var originTarget: String {
+        let rest = afterAuthority
+        return rest.hasPrefix("?") || rest.isEmpty ? "/\(rest)" : String(rest)
+    }
+
     /// Whom the request is for: the authority of an absolute target, which RFC 9112 §3.2.2 puts above the Host field.
     package var host: String? {
         guard let authority = absoluteRest else { return headers["Host"] }

@@ -20,7 +20,8 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
         while path.hasSuffix("/") { path.removeLast() }
         let parts = rest.split(separator: ":", omittingEmptySubsequences: false)
         guard (1...2).contains(parts.count), !parts[0].isEmpty, !path.contains("?"), !path.contains("#"),
-            parts[0].utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x40 })
+            (String(parts[0]) + path).utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }),
+            parts[0].allSatisfy({ !"@?#".contains($0) })
         else { return nil }
         if parts.count == 2 {
             guard let port = UInt16(parts[1]), port > 0 else { return nil }

@@ -106,4 +106,8 @@ final class Counter: Sendable {
 struct Mishap: Error {}
 
 /// `count` bytes that do not repeat with any power of two.
-func pattern(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 % 251) } }
+func pattern(_ count: Int) -> [UInt8] {
+    var bytes: [UInt8] = Array(0..<251)
+    while bytes.count < count { bytes += bytes }
+    return Array(bytes.prefix(count))
+}
