@@ -68,7 +68,8 @@ struct ClaudeLayer {
         )
     }
 
-    private static func demand(_ wanted: String, of path: String, _ name: String) async throws {
+    /// Refuses a file that is not the one that was pinned.
+    static func demand(_ wanted: String, of path: String, _ name: String) async throws {
         let found = try await Tools.digest(ofFile: path)
         guard found == wanted else {
             throw TemplateError(

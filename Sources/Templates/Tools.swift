@@ -23,8 +23,13 @@ enum Tools {
     }
 
     /// Finds out at once what all of `layers` lack, so that a person installs it in one go.
-    static func require(for layers: [Layer]) throws(TemplateError) {
-        let missing = Set(layers.flatMap(names)).filter { Program.find($0) == nil }.sorted()
+    ///
+    /// - Parameter find: looks for a program.
+    static func require(
+        for layers: [Layer],
+        find: (String) -> String? = { Program.find($0) }
+    ) throws(TemplateError) {
+        let missing = Set(layers.flatMap(names)).filter { find($0) == nil }.sorted()
         if missing.isEmpty { return }
         let wanted = Set(missing.map { packages[$0] ?? $0 }).sorted()
         throw TemplateError(
