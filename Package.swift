@@ -92,7 +92,7 @@ let package = Package(
         tests("LinuxTests", ["Linux", "CLinux"]),
         tests("HTTPTests", ["HTTP", "Linux"]),
         tests("GatewayTests", ["Gateway", "HTTP", "Linux", "Wire"]),
-        tests("TLSTests", ["TLS", "Linux"]),
+        tests("TLSTests", ["TLS", "HTTP", "Linux"]),
         tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),
         tests("GuestAgentTests", ["CLinux", "GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
