@@ -69,11 +69,17 @@ let package = Package(
         module("Gateway", ["Linux", "HTTP", "TLS", "Wire", "MCP"]),
         module(
             "Runs",
-            ["Linux", "HTTP", "Wire", "RPC", "JSONSchema", "MCP", "Machines", "GuestLink", "Sandboxes", "Gateway", "Records"]
+            [
+                "Linux", "HTTP", "Wire", "RPC", "JSONSchema", "MCP", "Machines", "GuestLink", "Sandboxes", "Gateway",
+                "Records",
+            ]
         ),
         module(
             "API",
-            ["Linux", "HTTP", "RPC", "Wire", "JSONSchema", "MCP", "Machines", "GuestLink", "Sandboxes", "Templates", "Runs"]
+            [
+                "Linux", "HTTP", "RPC", "Wire", "JSONSchema", "MCP", "Machines", "GuestLink", "Sandboxes", "Templates",
+                "Runs",
+            ]
         ),
         module(
             "Commands",

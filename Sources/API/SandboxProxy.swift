@@ -14,7 +14,7 @@ struct SandboxProxy: Sendable {
         "Transfer-Encoding", "Upgrade", "Content-Length",
     ]
     /// What only the host may ask of a guest.
-    private static let hostOnly = ["/init", GuestProtocol.tunnelPath, "/martlet/release"]
+    private static let hostOnly = ["/init", GuestProtocol.tunnelPath, GuestProtocol.releasePath]
 
     private let sandboxes: SandboxRegistry
 
@@ -33,6 +33,7 @@ struct SandboxProxy: Sendable {
             return try await CallRouter.refuse(exchange, CallError(.permissionDenied, "That is between host and guest"))
         }
         var head = exchange.request
+        head.target = exchange.request.originTarget
         let framing = try BodyFraming.request(exchange.request)
         for name in Self.hopByHop + [SandboxHeaders.id, SandboxHeaders.port, "X-API-Key", "Expect"] {
             head.headers[name] = nil
@@ -43,8 +44,8 @@ struct SandboxProxy: Sendable {
         let body: HTTPClient.Body
         switch framing {
         case .none, .length(0): body = .none
-        case .length(let length): body = .stream(length: length) { try await Self.copy(incoming, to: $0) }
-        case .chunked, .untilClose: body = .stream(length: nil) { try await Self.copy(incoming, to: $0) }
+        case .length(let length): body = .stream(length: length) { try await incoming.copy(to: $0) }
+        case .chunked, .untilClose: body = .stream(length: nil) { try await incoming.copy(to: $0) }
         }
         let http = HTTPClient(idleLimit: 0) { try await Channel.connect(to: sandbox.machine.agentAddress) }
         try await http.withResponse(to: head, body: body) { response in
@@ -54,16 +55,8 @@ struct SandboxProxy: Sendable {
             let writer = try exchange.start(response.head.status, headers, length: length)
             // A stream's head must not wait for its first event.
             try await writer.flush()
-            try await Self.copy(response.body, to: writer)
+            try await response.body.copy(to: writer)
             try await writer.finish()
-        }
-    }
-
-    private static func copy(_ source: BodyReader, to destination: BodyWriter) async throws {
-        while true {
-            let bytes = try await source.read()
-            if bytes.isEmpty { return }
-            try await destination.write(bytes)
         }
     }
 }

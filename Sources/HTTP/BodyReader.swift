@@ -141,4 +141,13 @@ package final class BodyReader: Sendable {
             if all.count > limit { throw tooLarge }
         }
     }
+
+    /// Passes all that is left on to a body that goes out, as it comes; a slow destination slows the source.
+    package func copy(to destination: BodyWriter) async throws {
+        while true {
+            let bytes = try await read()
+            if bytes.isEmpty { return }
+            try await destination.write(bytes)
+        }
+    }
 }

@@ -49,11 +49,7 @@ package struct Upload: Sendable {
     /// Writes all of them to `destination`, as they come.
     package func copy(to destination: BodyWriter) async throws {
         try await destination.write(first)
-        while true {
-            let bytes = try await body.read()
-            if bytes.isEmpty { return }
-            try await destination.write(bytes)
-        }
+        try await body.copy(to: destination)
     }
 
     /// Reads to the end and keeps nothing.
