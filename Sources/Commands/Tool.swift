@@ -6,7 +6,11 @@ import Wire
 
 /// The program `martlet`: understands its line, does what it says, and ends with the status that tells how it went.
 package enum Tool {
-    /// Runs the program. Nothing may have been started before, since signals must be blocked in every thread.
+    /// Runs the program.
+    ///
+    /// On the main actor, so that signals are blocked in the first thread before there is a second: a thread has the mask of
+    /// the one that started it, and a signal that any thread lets in ends the process.
+    @MainActor
     package static func main() async -> Never {
         let ending = [SIGINT, SIGTERM, SIGHUP].filter { !isIgnored($0) }
         Signals.block(ending + [SIGWINCH])

@@ -25,7 +25,8 @@ extension CallClient {
                 do {
                     bytes = try await next()
                 } catch {
-                    failure.set(error)
+                    // Sending is also cancelled when the answer has come early: that is no failure of the source.
+                    if !Task.isCancelled { failure.set(error) }
                     throw error
                 }
                 if bytes.isEmpty { return }

@@ -219,6 +219,23 @@ private func serving<Result: Sendable>(
         #expect(count == "\(4 * 65_536)")
     }
 
+    @Test func `that is answered early ends with the answer`() async throws {
+        let place = try Place()
+        let path = place.path
+        var router = CallRouter()
+        router.onUpload(StartRun.self) { _, _, _, _ in throw CallError(.failedPrecondition, "no template") }
+        try await serving(router, path) { () -> Void in
+            await #expect(throws: CallError(.failedPrecondition, "no template")) {
+                let client = DaemonAddress.local(Home(path)).client()
+                // Bytes that never come: only the answer can end the call.
+                let never = Latch<[UInt8]>()
+                return try await client.upload(StartRun.self, Self.options, following: { try await never.value() }) {
+                    try await $0.next()
+                }
+            }
+        }
+    }
+
     @Test func `that breaks off fails with its own reason`() async throws {
         await #expect(throws: Failed.self) {
             try await counting { client in

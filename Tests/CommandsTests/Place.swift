@@ -1,6 +1,8 @@
 import Glibc
 import Linux
 
+@testable import Commands
+
 /// A directory for one test, removed at its end.
 final class Place {
     let path: String
@@ -11,7 +13,7 @@ final class Place {
     }
 
     deinit {
-        try? Files.remove(path)
+        FileNames.remove(Array(path.utf8))
     }
 
     func write(_ text: String, to name: String, mode: mode_t = 0o644) throws {

@@ -67,6 +67,15 @@ enum FileNames {
         name.indices.filter { name[$0] == slash && $0 > 0 }.map { FileName(name[..<$0]) }
     }
 
+    /// Removes a directory with all below it, whatever the names. What can not be removed stays.
+    static func remove(_ directory: FileName) {
+        for name in (try? list(directory)) ?? [] {
+            let path = directory + [slash] + name
+            if status(path)?.kind == .directory { remove(path) } else { _ = withPath(path) { unlink($0) } }
+        }
+        _ = withPath(directory) { rmdir($0) }
+    }
+
     private static func withPath<Result>(_ path: FileName, _ body: (UnsafePointer<CChar>) -> Result) -> Result {
         (path + [0]).withUnsafeBytes { bytes in
             bytes.withMemoryRebound(to: CChar.self) { characters in

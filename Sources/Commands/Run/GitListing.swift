@@ -82,6 +82,6 @@ struct TemporaryDirectory: Sendable {
 
     /// Removes it with all below. What can not be removed stays: there is nothing to be done about it.
     func remove() {
-        try? Files.remove(path)
+        FileNames.remove(Array(path.utf8))
     }
 }

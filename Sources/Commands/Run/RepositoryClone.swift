@@ -44,7 +44,7 @@ struct RepositoryClone: Sendable {
 
     private func failure(_ output: Program.Output) -> CommandsError {
         let lines = output.errorText.split(whereSeparator: \.isNewline).map(String.init)
-        let words = lines.last { $0.hasPrefix("fatal:") || $0.hasPrefix("error:") } ?? lines.last ?? "git said nothing"
+        let words = lines.first { $0.hasPrefix("fatal:") || $0.hasPrefix("error:") } ?? lines.last ?? "git said nothing"
         let name = ref.map { "'\(shownURL)' at '\($0)'" } ?? "'\(shownURL)'"
         return CommandsError(.toolFailed, "The repository \(name) could not be cloned: \(TerminalText.line(words))")
     }
