@@ -305,7 +305,9 @@ struct Run: Sendable {
         let start = clock.now
         if let endpoint = progress.endpoint {
             report.usage = endpoint.usage.report
-            if report.costUSD == nil { report.costUSD = endpoint.usage.costUSD }
+            // The agent's own figure counts its session from the beginning.
+            let before = previous?.sessionCostUSD ?? 0
+            report.costUSD = report.sessionCostUSD.map { max(0, $0 - before) } ?? endpoint.usage.costUSD
             gateway.close(endpoint)
         }
         if let schema { report.attempts = schema.attempts() }
@@ -377,7 +379,7 @@ struct AgentWork: Sendable {
         progress.report.turns = transcript.turns
         progress.report.toolCalls = transcript.toolCalls
         progress.report.permissionDenials = transcript.permissionDenials
-        progress.report.costUSD = transcript.sessionCostUSD
+        progress.report.sessionCostUSD = transcript.sessionCostUSD
         progress.report.durations.agent = agentMilliseconds
         progress.report.durations.repair = repairMilliseconds
         for server in transcript.failedServers {

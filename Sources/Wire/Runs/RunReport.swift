@@ -91,7 +91,10 @@ public struct RunReport: Codable, Sendable, Hashable {
     public var turns = 0
     public var toolCalls: [String: Int] = [:]
     public var usage = Usage()
+    /// Dollars for this run.
     public var costUSD: Double?
+    /// Dollars for the agent's whole session, the runs that this one goes on with included.
+    public var sessionCostUSD: Double?
     public var durations = Durations()
     public var permissionDenials: [JSONValue] = []
     /// The changes of the working directory, as a git patch.
