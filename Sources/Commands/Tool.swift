@@ -8,15 +8,19 @@ import Wire
 package enum Tool {
     /// Runs the program.
     ///
-    /// On the main actor, so that signals are blocked in the first thread before there is a second: a thread has the mask of
-    /// the one that started it, and a signal that any thread lets in ends the process.
-    @MainActor
-    package static func main() async -> Never {
+    /// Called by the first thread before there is a second: a thread has the mask of the one that started it, and a signal
+    /// that any thread lets in ends the process. For the same reason the first thread waits here and is no asynchronous
+    /// `main`: that one ends up in libdispatch's loop, which lets every signal in.
+    package static func main() -> Never {
         let ending = [SIGINT, SIGTERM, SIGHUP].filter { !isIgnored($0) }
         Signals.block(ending + [SIGWINCH])
         signal(SIGPIPE, SIG_IGN)
-        let status = await status(of: Array(CommandLine.arguments.dropFirst()), endedBy: ending)
-        exit(status.rawValue)
+        // The program itself: its end is the process's.
+        Task {
+            let status = await status(of: Array(CommandLine.arguments.dropFirst()), endedBy: ending)
+            exit(status.rawValue)
+        }
+        while true { pause() }
     }
 
     private static func status(of words: [String], endedBy ending: [Int32]) async -> Status {
