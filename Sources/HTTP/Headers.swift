@@ -33,12 +33,16 @@ package struct Headers: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     /// Whether a comma-separated field lists `token`, as `Connection: keep-alive, Upgrade` does.
     package func lists(_ name: String, _ token: String) -> Bool {
         values(name).contains { value in
-            value.split(separator: ",").contains { Self.matches(Self.trimmed($0), token) }
+            value.utf8.split(separator: 0x2C).contains { Self.matches(Self.trimmed(Substring($0)), token) }
         }
     }
 
+    /// Without spaces and tabs around it. By bytes: a space before a combining mark is one character with it.
     static func trimmed(_ text: Substring) -> String {
-        String(text.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+        var bytes = text.utf8
+        while let first = bytes.first, first == 0x20 || first == 0x09 { bytes.removeFirst() }
+        while let last = bytes.last, last == 0x20 || last == 0x09 { bytes.removeLast() }
+        return String(Substring(bytes))
     }
 
     private static func matches(_ one: String, _ other: String) -> Bool {

@@ -66,6 +66,14 @@ private func statuses(of bytes: [UInt8], inPiecesOf size: Int) -> [Int] {
         #expect(head.headers["empty"] == "")
     }
 
+    @Test func `cuts values at bytes, not at characters`() throws {
+        // U+05C7 joins what stands before it into one character.
+        let text = "GET / HTTP/1.1\r\nHost: \u{05C7}a \t\r\nConnection: x,\u{05C7} ,\t close\r\n\r\n"
+        let head = try HeadParser.request(Array(text.utf8)[...], limits: HTTPLimits())
+        #expect(head.headers["Host"] == "\u{05C7}a")
+        #expect(head.headers.lists("Connection", "close") && head.headers.lists("Connection", "x"))
+    }
+
     @Test(arguments: [
         ("/a/b?c=d", "/a/b", "h"), ("*", "*", "h"), ("http://y:1/a?b", "/a", "y:1"), ("HTTP://y?b=/c", "/", "y"),
         ("http://y", "/", "y"),
