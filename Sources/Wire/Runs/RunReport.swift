@@ -118,3 +118,35 @@ public struct RunReport: Codable, Sendable, Hashable {
         self.prompt = prompt
     }
 }
+
+extension RunReport {
+    /// Writes every member, also those that are null: a program that reads reports finds the same ones in each.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(id, forKey: .id)
+        try container.encode(outcome, forKey: .outcome)
+        try container.encode(result, forKey: .result)
+        try container.encode(attempts, forKey: .attempts)
+        try container.encode(error, forKey: .error)
+        try container.encode(sessionID, forKey: .sessionID)
+        try container.encode(sandboxID, forKey: .sandboxID)
+        try container.encode(template, forKey: .template)
+        try container.encode(isolation, forKey: .isolation)
+        try container.encode(model, forKey: .model)
+        try container.encode(turns, forKey: .turns)
+        try container.encode(toolCalls, forKey: .toolCalls)
+        try container.encode(usage, forKey: .usage)
+        try container.encode(costUSD, forKey: .costUSD)
+        try container.encode(sessionCostUSD, forKey: .sessionCostUSD)
+        try container.encode(durations, forKey: .durations)
+        try container.encode(permissionDenials, forKey: .permissionDenials)
+        try container.encode(diff, forKey: .diff)
+        try container.encode(artifacts, forKey: .artifacts)
+        try container.encode(transcript, forKey: .transcript)
+        try container.encode(kept, forKey: .kept)
+        try container.encode(created, forKey: .created)
+        try container.encode(prompt, forKey: .prompt)
+        try container.encode(resumedFrom, forKey: .resumedFrom)
+        try container.encode(warnings, forKey: .warnings)
+    }
+}
