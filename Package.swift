@@ -43,8 +43,8 @@ let package = Package(
         module("RPC", ["Linux", "HTTP", "Wire"]),
 
         // Results: a schema, the tool made from it, and a model that plays a script.
-        module("JSONSchema", ["Wire"]),
-        module("MCP", ["Linux", "HTTP", "Wire", "JSONSchema"]),
+        module("Schemas", ["Wire"]),
+        module("MCP", ["Linux", "HTTP", "Wire", "Schemas"]),
         module("ScriptedModel", ["Linux", "HTTP", "Wire"]),
 
         // The guest.
@@ -70,21 +70,21 @@ let package = Package(
         module(
             "Runs",
             [
-                "Linux", "HTTP", "Wire", "RPC", "JSONSchema", "MCP", "Machines", "GuestLink", "Sandboxes", "Gateway",
+                "Linux", "HTTP", "Wire", "RPC", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Gateway",
                 "Records",
             ]
         ),
         module(
             "API",
             [
-                "Linux", "HTTP", "RPC", "Wire", "JSONSchema", "MCP", "Machines", "GuestLink", "Sandboxes", "Templates",
+                "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Templates",
                 "Runs",
             ]
         ),
         module(
             "Commands",
             [
-                "Arguments", "Linux", "HTTP", "RPC", "Wire", "JSONSchema", "MCP", "ScriptedModel", "Machines",
+                "Arguments", "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "ScriptedModel", "Machines",
                 "QEMUMachines", "Sandboxes", "Templates", "Gateway", "Runs", "API", "Records",
             ]
         ),
@@ -93,7 +93,7 @@ let package = Package(
         // Tests.
         tests("ArgumentsTests", ["Arguments"]),
         tests("RecordsTests", ["Records"]),
-        tests("JSONSchemaTests", ["JSONSchema", "Wire"]),
+        tests("SchemasTests", ["Schemas", "Wire"]),
         tests("WireTests", ["Wire"]),
         tests("LinuxTests", ["Linux", "CLinux"]),
         tests("HTTPTests", ["HTTP", "Linux"]),
@@ -102,12 +102,12 @@ let package = Package(
         tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),
         tests("GuestAgentTests", ["CLinux", "GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
-        tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
+        tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "Schemas", "HTTP", "Linux", "Wire"]),
         tests(
             "TemplatesTests",
             ["Templates", "Linux", "HTTP", "Machines", "Sandboxes", "GuestLink", "Records", "Wire"]
         ),
-        tests("MCPTests", ["MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
+        tests("MCPTests", ["MCP", "Schemas", "HTTP", "Linux", "Wire"]),
         tests("CommandsTests", ["Commands", "Arguments", "Linux", "HTTP", "RPC", "Wire", "Records", "QEMUMachines"]),
     ]
 )

@@ -1,10 +1,10 @@
-import JSONSchema
 import Linux
 import MCP
 import Machines
 import RPC
 import Runs
 import Sandboxes
+import Schemas
 import Templates
 import Wire
 

@@ -1,4 +1,4 @@
-import JSONSchema
+import Schemas
 import Wire
 
 /// The tool through which an agent hands over its result: its input is the result, and its schema says what that must be.

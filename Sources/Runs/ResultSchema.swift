@@ -1,5 +1,5 @@
-import JSONSchema
 import MCP
+import Schemas
 import Synchronization
 import Wire
 

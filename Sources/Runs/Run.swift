@@ -3,11 +3,11 @@ import Gateway
 import Glibc
 import GuestLink
 import HTTP
-import JSONSchema
 import Linux
 import MCP
 import RPC
 import Sandboxes
+import Schemas
 import Wire
 
 /// One run, from its options to its report.

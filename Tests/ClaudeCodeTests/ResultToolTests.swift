@@ -1,7 +1,7 @@
 import HTTP
-import JSONSchema
 import Linux
 import MCP
+import Schemas
 import Synchronization
 import Testing
 import Wire

@@ -1,6 +1,6 @@
 import HTTP
-import JSONSchema
 import Linux
+import Schemas
 import Wire
 
 @testable import MCP

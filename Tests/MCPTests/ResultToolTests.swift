@@ -1,4 +1,4 @@
-import JSONSchema
+import Schemas
 import Testing
 import Wire
 

@@ -1,7 +1,7 @@
 import Glibc
 import HTTP
-import JSONSchema
 import Linux
+import Schemas
 import Testing
 import Wire
 

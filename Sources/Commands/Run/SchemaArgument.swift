@@ -1,5 +1,5 @@
-import JSONSchema
 import Linux
+import Schemas
 import Wire
 
 /// What `--schema` names: a file, or the schema itself.

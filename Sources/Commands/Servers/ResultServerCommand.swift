@@ -1,7 +1,7 @@
 import Arguments
-import JSONSchema
 import Linux
 import MCP
+import Schemas
 import Wire
 
 /// `martlet mcp-result`: the result tool for agents that run elsewhere.

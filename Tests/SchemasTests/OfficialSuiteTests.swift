@@ -1,5 +1,5 @@
 import Foundation
-import JSONSchema
+import Schemas
 import Testing
 import Wire
 
