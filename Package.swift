@@ -109,5 +109,12 @@ let package = Package(
         ),
         tests("MCPTests", ["MCP", "JSONSchema", "HTTP", "Linux", "Wire"]),
         tests("CommandsTests", ["Commands", "Arguments", "Linux", "HTTP", "RPC", "Wire", "Records", "QEMUMachines"]),
+        tests("RunsTests", ["Runs", "GuestLink", "JSONSchema", "MCP", "Records", "Linux", "Wire"]),
+        tests(
+            "EndToEndTests",
+            [
+                "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "Sandboxes", "Records",
+            ]
+        ),
     ]
 )
