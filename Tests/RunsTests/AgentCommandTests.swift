@@ -93,7 +93,7 @@ import Wire
     @Test func `holds no credential, and lets the caller's variables win`() {
         let command = command { $0.environment = ["CLAUDE_CODE_MAX_RETRIES": "0", "OWN": "x"] }
         let environment = command.command.config.envs ?? [:]
-        #expect(environment["ANTHROPIC_API_KEY"] == AgentCommand.placeholderKey)
+        #expect(environment["ANTHROPIC_API_KEY"] == GuestProtocol.placeholderKey)
         #expect(environment["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:49984")
         #expect(environment["CLAUDE_CODE_MAX_RETRIES"] == "0")
         #expect(environment["OWN"] == "x")
