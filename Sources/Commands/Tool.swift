@@ -11,12 +11,12 @@ package enum Tool {
     /// On the main actor, so that signals are blocked in the first thread before there is a second: a thread has the mask of
     /// the one that started it, and a signal that any thread lets in ends the process.
     @MainActor
-    package static func main() async -> Never {
+    package static func main() -> Never {
         let ending = [SIGINT, SIGTERM, SIGHUP].filter { !isIgnored($0) }
-        Signals.block(ending + [SIGWINCH])
         signal(SIGPIPE, SIG_IGN)
-        let status = await status(of: Array(CommandLine.arguments.dropFirst()), endedBy: ending)
-        exit(status.rawValue)
+        runMainTask(blocking: ending + [SIGWINCH]) {
+            await status(of: Array(CommandLine.arguments.dropFirst()), endedBy: ending).rawValue
+        }
     }
 
     private static func status(of words: [String], endedBy ending: [Int32]) async -> Status {

@@ -1,3 +1,3 @@
 import Commands
 
-await Tool.main()
+Tool.main()
