@@ -109,5 +109,12 @@ let package = Package(
         ),
         tests("MCPTests", ["MCP", "Schemas", "HTTP", "Linux", "Wire"]),
         tests("CommandsTests", ["Commands", "Arguments", "Linux", "HTTP", "RPC", "Wire", "Records", "QEMUMachines"]),
+        tests("RunsTests", ["Runs", "GuestLink", "Schemas", "MCP", "Records", "Linux", "Wire"]),
+        tests(
+            "EndToEndTests",
+            [
+                "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "Sandboxes", "Records",
+            ]
+        ),
     ]
 )

@@ -13,7 +13,6 @@ package enum Tool {
     /// `main`: that one ends up in libdispatch's loop, which lets every signal in.
     package static func main() -> Never {
         let ending = [SIGINT, SIGTERM, SIGHUP].filter { !isIgnored($0) }
-        Signals.block(ending + [SIGWINCH])
         signal(SIGPIPE, SIG_IGN)
         // The program itself: its end is the process's.
         Task {

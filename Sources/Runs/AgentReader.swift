@@ -9,7 +9,7 @@ struct AgentReader {
     /// A line longer than this is kept and not understood.
     private static let lineLimit = 64 * 1024 * 1024
 
-    var transcript: AgentTranscript
+    let record: AgentRecord
     let output: Descriptor
     let endpoint: GuestGateway.Opening
     let schema: ResultSchema?
@@ -18,13 +18,13 @@ struct AgentReader {
     private var errorTail: [UInt8] = []
 
     init(
-        transcript: AgentTranscript,
+        record: AgentRecord,
         output: Descriptor,
         endpoint: GuestGateway.Opening,
         schema: ResultSchema?,
         tell: @escaping @Sendable (RunEvent) async throws -> Void
     ) {
-        self.transcript = transcript
+        self.record = record
         self.output = output
         self.endpoint = endpoint
         self.schema = schema
@@ -54,7 +54,7 @@ struct AgentReader {
                     (end.exitCode ?? 0) == 0 && end.exited != false
                     ? nil : end.status ?? "exit status \(end.exitCode ?? 0)"
                 let tail = String(decoding: errorTail, as: UTF8.self)
-                return RoundEnd(transcript.ending, status: status, errorTail: Self.trimmed(tail))
+                return RoundEnd(record.work.transcript.ending, status: status, errorTail: Self.trimmed(tail))
             }
         }
         throw CallError(.dataLoss, "The guest's stream ended before Claude Code did")
@@ -63,7 +63,7 @@ struct AgentReader {
     private mutating func take(_ line: [UInt8]) async throws {
         try output.writeAll(line + [0x0A])
         guard let event = try? JSONValue(parsing: line) else { return }
-        let notes = transcript.add(event)
+        let notes = record.change { $0.transcript.add(event) }
         try await tell(.agent(event))
         for attempt in schema?.untold() ?? [] { try await tell(.attempt(attempt)) }
         for note in notes {
@@ -80,7 +80,7 @@ struct AgentReader {
     private func progress(tool: String?, detail: String?) -> RunEvent.Progress {
         let usage = endpoint.usage
         return RunEvent.Progress(
-            turns: transcript.turns,
+            turns: record.work.transcript.turns,
             tokens: usage.report.total,
             costUSD: usage.costUSD,
             tool: tool,

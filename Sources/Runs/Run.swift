@@ -48,7 +48,13 @@ struct Run: Sendable {
         }
         let finishing = progress
         // A task of its own: the teardown of a cancelled run must not be cancelled.
-        var report = await Task { await tearDown(finishing) }.value
+        var report = await Task {
+            try? await tell(.step(.init(step: .teardown, milliseconds: nil, detail: nil)))
+            let report = await tearDown(finishing)
+            let detail = report.kept ? "kept \(report.sandboxID ?? "")" : nil
+            try? await tell(.step(.init(step: .teardown, milliseconds: report.durations.teardown, detail: detail)))
+            return report
+        }.value
         report.durations.total = Int((clock.now - start) / .milliseconds(1))
         return report
     }
@@ -78,7 +84,7 @@ struct Run: Sendable {
         if let schema {
             try await tell(.step(.init(step: .tool, milliseconds: 0, detail: schema.toolName)))
         }
-        try await withAgentDeadline(progress) { try await converse(sandbox, workspace, endpoint) }.apply(to: &progress)
+        try await letWork(sandbox, workspace, endpoint, &progress)
         try Task.checkCancellation()
         try await step(.collect, &progress, \.collect) { progress in
             await collect(workspace, &progress)
@@ -136,35 +142,62 @@ struct Run: Sendable {
         id.flatMap { try? sandboxes.sandbox($0) } != nil
     }
 
+    /// Lets the agent work, and takes what it did into the report however that ended.
+    private func letWork(
+        _ sandbox: Sandbox,
+        _ workspace: Workspace,
+        _ endpoint: GuestGateway.Opening,
+        _ progress: inout RunProgress
+    ) async throws {
+        let record = AgentRecord()
+        let clock = ContinuousClock()
+        let start = clock.now
+        do {
+            try await withAgentDeadline(sandbox) { try await converse(sandbox, workspace, endpoint, record) }
+            let work = record.work
+            work.apply(to: &progress)
+            let detail = schema == nil ? nil : work.verdict.outcome.rawValue
+            try await tell(.step(.init(step: .result, milliseconds: work.judgingMilliseconds, detail: detail)))
+        } catch {
+            var work = record.work
+            if work.agentMilliseconds == 0 { work.agentMilliseconds = Int((clock.now - start) / .milliseconds(1)) }
+            work.result = schema?.accepted()
+            work.apply(to: &progress)
+            guard error is DeadlineExceeded else { throw error }
+            // The sandbox is well: what the agent has changed by now is worth having.
+            progress.fail(error)
+        }
+    }
+
     /// Races the agent against the run's time, and against the end of its machine.
-    private func withAgentDeadline(
-        _ progress: RunProgress,
-        _ body: @Sendable @escaping () async throws -> AgentWork
-    ) async throws -> AgentWork {
-        let sandbox = progress.sandbox
-        return try await withThrowingTaskGroup(of: AgentWork?.self) { group in
-            group.addTask { try await withDeadline(.seconds(options.timeout)) { try await body() } }
+    private func withAgentDeadline(_ sandbox: Sandbox, _ body: @Sendable @escaping () async throws -> Void) async throws
+    {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
-                guard let sandbox else { return nil }
+                try await withDeadline(.seconds(options.timeout)) { try await body() }
+                return true
+            }
+            group.addTask {
                 _ = try await sandbox.ended.value()
-                return nil
+                return false
             }
             defer { group.cancelAll() }
-            guard let first = try await group.next(), let work = first else {
+            guard try await group.next() == true else {
                 throw SandboxError(
                     .ended,
                     "The sandbox ended during the run: its machine was stopped from outside or crashed"
                 )
             }
-            return work
         }
     }
 
     /// Lets the agent work, and resumes it while that may mend what is missing.
-    private func converse(_ sandbox: Sandbox, _ workspace: Workspace, _ endpoint: GuestGateway.Opening) async throws
-        -> AgentWork
-    {
-        var work = AgentWork(transcript: AgentTranscript(), verdict: Verdict(outcome: .noResult))
+    private func converse(
+        _ sandbox: Sandbox,
+        _ workspace: Workspace,
+        _ endpoint: GuestGateway.Opening,
+        _ record: AgentRecord
+    ) async throws {
         let output = try Descriptor.open(store.transcript(id), O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
         var prompt = Array(options.prompt)
         var session = AgentCommand.Session.new(Random.uuid())
@@ -174,30 +207,35 @@ struct Run: Sendable {
             let start = clock.now
             try await tell(.step(.init(step: .agent, milliseconds: nil, detail: round == 0 ? nil : "repair \(round)")))
             schema?.beginRound()
-            let end = try await runAgent(round, prompt, session, sandbox, workspace, endpoint, &work.transcript, output)
+            let end = try await runAgent(round, prompt, session, sandbox, workspace, endpoint, record, output)
             let milliseconds = Int((clock.now - start) / .milliseconds(1))
-            if round == 0 { work.agentMilliseconds = milliseconds } else { work.repairMilliseconds += milliseconds }
-            work.verdict = judge(round, end, &work)
-            try await tell(
-                .step(.init(step: .agent, milliseconds: milliseconds, detail: work.verdict.outcome.rawValue))
-            )
+            let (result, verdict) = judge(round, end, endpoint)
+            let judging = Int((clock.now - start) / .milliseconds(1)) - milliseconds
+            let work = record.change { work in
+                if round == 0 { work.agentMilliseconds = milliseconds } else { work.repairMilliseconds += milliseconds }
+                work.judgingMilliseconds += judging
+                (work.result, work.verdict) = (result, verdict)
+                return work
+            }
+            try await tell(.step(.init(step: .agent, milliseconds: milliseconds, detail: verdict.outcome.rawValue)))
             guard let reason = work.verdict.repair, round < options.repairAttempts, let id = work.transcript.sessionID
             else { break }
             if let limit = options.maxTurns, work.transcript.turns >= limit { break }
             prompt = Array(reason.utf8)
             session = .resumed(id)
         }
-        return work
     }
 
-    private func judge(_ round: Int, _ end: RoundEnd, _ work: inout AgentWork) -> Verdict {
+    private func judge(_ round: Int, _ end: RoundEnd, _ endpoint: GuestGateway.Opening) -> (JSONValue?, Verdict) {
+        var end = end
+        // The gateway refuses once the money is gone; the agent only sees that its model failed.
+        if case .failed = end, let limit = options.maxCostUSD, (endpoint.usage.costUSD ?? 0) >= limit { end = .budget }
         guard let schema else {
-            if case .finished(let text) = end { work.result = .string(text) }
-            return .ofText(end)
+            guard case .finished(let text) = end else { return (nil, .ofText(end)) }
+            return (.string(text), .ofText(end))
         }
         let accepted = schema.accepted()
-        work.result = accepted
-        return .ofResult(
+        let verdict = Verdict.ofResult(
             round: round,
             end: end,
             hasResult: accepted != nil,
@@ -205,6 +243,7 @@ struct Run: Sendable {
             lastFaults: schema.lastFaults(),
             tool: "mcp__\(AgentCommand.server)__\(options.toolName)"
         )
+        return (accepted, verdict)
     }
 
     private func runAgent(
@@ -214,7 +253,7 @@ struct Run: Sendable {
         _ sandbox: Sandbox,
         _ workspace: Workspace,
         _ endpoint: GuestGateway.Opening,
-        _ transcript: inout AgentTranscript,
+        _ record: AgentRecord,
         _ output: Descriptor
     ) async throws -> RoundEnd {
         let promptFile = "\(AgentCommand.directory)/prompt-\(round).txt"
@@ -233,18 +272,14 @@ struct Run: Sendable {
             systemPromptFile: systemPromptFile,
             workingDirectory: workspace.path,
             budgetUSD: round == 0 ? options.maxCostUSD.map { max(0.000001, $0 - spent) } : nil,
-            maxTurns: options.maxTurns.map { max(1, $0 - transcript.turns) }
+            maxTurns: options.maxTurns.map { max(1, $0 - record.work.transcript.turns) }
         )
-        transcript.beginRound()
-        let before = transcript
+        record.change { $0.transcript.beginRound() }
         let (tell, schema) = (tell, schema)
-        let (after, end) = try await sandbox.link.start(withUser(command.command)) { events in
-            var reader = AgentReader(transcript: before, output: output, endpoint: endpoint, schema: schema, tell: tell)
-            let end = try await reader.read(&events)
-            return (reader.transcript, end)
+        return try await sandbox.link.start(withUser(command.command)) { events in
+            var reader = AgentReader(record: record, output: output, endpoint: endpoint, schema: schema, tell: tell)
+            return try await reader.read(&events)
         }
-        transcript = after
-        return end
     }
 
     private func withUser(_ command: GuestLink.Command) -> GuestLink.Command {
@@ -290,8 +325,14 @@ struct Run: Sendable {
             let bytes = try await workspace.link.readFile(guestPath, user: Workspace.user, limit: 1 << 30)
             try Files.makeDirectory(directory)
             // A flat name: the guest's path decides nothing about where the host writes.
-            let name = String(path.map { $0 == "/" ? "_" : $0 }).drop { $0 == "_" || $0 == "." }
-            let file = "\(directory)/\(name.isEmpty ? "artifact" : String(name))"
+            let flat = String(path.map { $0 == "/" ? "_" : $0 }).drop { $0 == "_" || $0 == "." }
+            let name = flat.isEmpty ? "artifact" : String(flat)
+            var file = "\(directory)/\(name)"
+            var copies = 1
+            while Files.exists(file) {
+                copies += 1
+                file = "\(directory)/\(copies)-\(name)"
+            }
             try Files.write(bytes, to: file)
             return RunReport.Artifact(path: path, file: file, bytes: bytes.count, error: nil)
         } catch {
@@ -305,9 +346,9 @@ struct Run: Sendable {
         let start = clock.now
         if let endpoint = progress.endpoint {
             report.usage = endpoint.usage.report
-            // The agent's own figure counts its session from the beginning.
+            // Metered here; else the agent's own figure, which counts its session from the beginning.
             let before = previous?.sessionCostUSD ?? 0
-            report.costUSD = report.sessionCostUSD.map { max(0, $0 - before) } ?? endpoint.usage.costUSD
+            report.costUSD = endpoint.usage.costUSD ?? report.sessionCostUSD.map { max(0, $0 - before) }
             gateway.close(endpoint)
         }
         if let schema { report.attempts = schema.attempts() }
@@ -358,32 +399,6 @@ struct RunProgress: Sendable {
                 code: isGone ? "ended" : "internal",
                 message: isGone ? "The sandbox ended during the run (\(error))" : "\(error)"
             )
-        }
-    }
-}
-
-/// What the agent came to.
-struct AgentWork: Sendable {
-    var transcript: AgentTranscript
-    var verdict: Verdict
-    var result: JSONValue?
-    var agentMilliseconds = 0
-    var repairMilliseconds = 0
-
-    func apply(to progress: inout RunProgress) {
-        progress.report.outcome = verdict.outcome
-        progress.report.error = verdict.failure
-        progress.report.result = result
-        progress.report.sessionID = transcript.sessionID
-        progress.report.model = transcript.model
-        progress.report.turns = transcript.turns
-        progress.report.toolCalls = transcript.toolCalls
-        progress.report.permissionDenials = transcript.permissionDenials
-        progress.report.sessionCostUSD = transcript.sessionCostUSD
-        progress.report.durations.agent = agentMilliseconds
-        progress.report.durations.repair = repairMilliseconds
-        for server in transcript.failedServers {
-            progress.report.warnings.append("Claude Code could not reach the MCP server '\(server)'")
         }
     }
 }

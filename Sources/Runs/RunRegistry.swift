@@ -69,6 +69,10 @@ package final class RunRegistry: Sendable {
         initial.resumedFrom = previous?.id
         let report = initial
         try await store.insert(report)
+        // Nobody left to tell is the same as being told to stop.
+        let tellOrStop: @Sendable (RunEvent) async throws -> Void = { event in
+            do { try await tell(event) } catch { throw CancellationError() }
+        }
         let run = Run(
             id: id,
             options: options,
@@ -78,7 +82,7 @@ package final class RunRegistry: Sendable {
             sandboxes: sandboxes,
             gateway: gateway,
             store: store,
-            tell: tell
+            tell: tellOrStop
         )
         // The task's owner is the registry, until its end: cancelling a run by name and losing its caller end it alike.
         let store = store
@@ -191,9 +195,13 @@ package final class RunRegistry: Sendable {
     ///
     /// - Returns: how many runs were cut off.
     package func recover() async throws -> Int {
-        let abandoned = try await store.endInterrupted()
-        for id in abandoned { try? await sandboxes.kill(id) }
-        return abandoned.count
+        let interrupted = try await store.endInterrupted()
+        // By what the sandbox says: the record of a run may have been cut off before it named its sandbox, and a run that
+        // went on in a sandbox kept by another must not take that with it.
+        for sandbox in sandboxes.list() where sandbox.record.metadata["run"].map(interrupted.contains) == true {
+            try? await sandboxes.kill(sandbox.id)
+        }
+        return interrupted.count
     }
 
     /// Cancels every run and waits for their reports.

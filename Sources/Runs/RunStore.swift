@@ -84,12 +84,12 @@ struct RunStore: Sendable {
 
     /// Says of every run that had not ended when the last daemon did what became of it.
     ///
-    /// - Returns: the sandboxes of those runs, which nobody needs any more.
-    func endInterrupted() async throws -> [String] {
+    /// - Returns: the ids of those runs, whose sandboxes nobody needs any more.
+    func endInterrupted() async throws -> Set<String> {
         let texts = try await database.read { connection in
             try connection.query("SELECT report FROM runs WHERE outcome IS NULL") { row in try row.text("report") }
         }
-        var sandboxes: [String] = []
+        var ids: Set<String> = []
         for text in texts {
             var report = try JSONValue(parsing: text).decode(RunReport.self)
             report.outcome = .sandboxFailed
@@ -97,9 +97,10 @@ struct RunStore: Sendable {
                 code: "daemon_ended",
                 message: "The daemon ended during the run; its transcript up to then is kept. Start the run again"
             )
-            if let sandbox = report.sandboxID { sandboxes.append(sandbox) }
+            if Files.exists(transcript(report.id)) { report.transcript = transcript(report.id) }
             try await update(report)
+            ids.insert(report.id)
         }
-        return sandboxes
+        return ids
     }
 }

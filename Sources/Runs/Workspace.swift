@@ -52,18 +52,23 @@ struct Workspace: Sendable {
 
     /// What changed since the baseline, as a git patch; nil when nothing did.
     func diff() async throws -> String? {
-        let text = try await git(
-            """
-            g add -A
+        let diff = """
             g diff --cached --binary --no-color --no-ext-diff --no-textconv "$(cat \(Self.baseline)/martlet-tree)"
             """
-        )
-        return text.isEmpty ? nil : text
+        var bytes = try await git("rm -f \(Self.attributes); g add -A; \(diff)")
+        if String(validating: bytes, as: UTF8.self) == nil {
+            // A text in another encoding would not survive the report; as a binary patch it does.
+            bytes = try await git("mkdir -p \(Self.baseline)/info; echo '* -diff' > \(Self.attributes); \(diff)")
+        }
+        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Runs a line of shell with `g` as git on the baseline's repository.
+    /// Outranks whatever attributes the working directory gives its files.
+    private static let attributes = "\(baseline)/info/attributes"
+
+    /// Runs a line of shell with `g` as git on the baseline's repository, and gives what it wrote.
     @discardableResult
-    private func git(_ line: String) async throws -> String {
+    private func git(_ line: String) async throws -> [UInt8] {
         let script = """
             set -e
             g() { git --git-dir=\(Self.baseline) --work-tree=. "$@"; }
@@ -84,7 +89,7 @@ struct Workspace: Sendable {
         guard result.status == 0 else {
             throw CallError(.internalError, "git failed in the guest: \(result.errorText.suffix(400))")
         }
-        return result.text
+        return result.output
     }
 
     /// Packs the directory into a file of the host.
@@ -113,7 +118,13 @@ struct Workspace: Sendable {
 
     /// The file in which Claude Code keeps a session that was begun in this directory.
     func sessionFile(_ session: String) -> String {
-        let folder = String(path.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" })
+        // As Claude Code does it: every UTF-16 unit that is no ASCII letter or digit becomes a dash.
+        let folder = path.utf16.map { unit in
+            switch unit {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: String(UnicodeScalar(UInt8(unit)))
+            default: "-"
+            }
+        }.joined()
         return "\(Self.home)/.claude/projects/\(folder)/\(session).jsonl"
     }
 }
