@@ -34,6 +34,7 @@ struct AgentReader {
     /// Reads until the agent's process has ended.
     mutating func read(_ events: inout MessageReader<ProcessStreamEvent>) async throws -> RoundEnd {
         while let message = try await events.next() {
+            if let start = message.event.start { record.change { $0.processID = start.pid } }
             if let data = message.event.data {
                 if let bytes = data.stdout {
                     for line in lines.add(Array(bytes)) { try await take(line) }
@@ -48,6 +49,7 @@ struct AgentReader {
             }
             if message.event.keepalive != nil { try await tell(.keepalive) }
             if let end = message.event.end {
+                record.change { $0.processID = nil }
                 // What came without a line end was cut; it is kept as it is.
                 if let rest = lines.finish() { try await take(rest) }
                 let status =

@@ -6,6 +6,8 @@ struct AgentWork: Sendable {
     var transcript = AgentTranscript()
     var verdict = Verdict(outcome: .noResult)
     var result: JSONValue?
+    /// The agent's process in the guest, while it runs.
+    var processID: UInt32?
     var agentMilliseconds = 0
     var repairMilliseconds = 0
     var judgingMilliseconds = 0

@@ -276,10 +276,25 @@ struct Run: Sendable {
         )
         record.change { $0.transcript.beginRound() }
         let (tell, schema) = (tell, schema)
-        return try await sandbox.link.start(withUser(command.command)) { events in
-            var reader = AgentReader(record: record, output: output, endpoint: endpoint, schema: schema, tell: tell)
-            return try await reader.read(&events)
+        do {
+            return try await sandbox.link.start(withUser(command.command)) { events in
+                var reader = AgentReader(record: record, output: output, endpoint: endpoint, schema: schema, tell: tell)
+                return try await reader.read(&events)
+            }
+        } catch {
+            await endAgent(of: sandbox, record)
+            throw error
         }
+    }
+
+    /// Ends an agent that nobody listens to any more: its guest may live on, and its files are about to be looked at.
+    private func endAgent(of sandbox: Sandbox, _ record: AgentRecord) async {
+        guard sandbox.isRunning, let pid = record.change({ $0.processID.take() }) else { return }
+        // In a task of its own: that the run was cancelled is why the agent must end.
+        let link = sandbox.link
+        await Task {
+            try? await withDeadline(.seconds(5)) { try await link.signal(pid, "SIGNAL_SIGKILL") }
+        }.value
     }
 
     private func withUser(_ command: GuestLink.Command) -> GuestLink.Command {
