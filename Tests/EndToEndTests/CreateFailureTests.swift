@@ -23,7 +23,9 @@ struct `making a sandbox` {
             )
             for step in CreateStep.allCases {
                 failing.step = step
-                await #expect(throws: Failed.self, "\(step)") { _ = try await registry.create(NewSandbox(template: "claude")) }
+                await #expect(throws: Failed.self, "\(step)") {
+                    _ = try await registry.create(NewSandbox(template: "claude"))
+                }
                 #expect(registry.list().isEmpty, "\(step)")
                 #expect(Leftovers(of: martlet).processes().isEmpty, "\(step)")
                 #expect(Files.list(martlet.home.machines).isEmpty, "\(step)")

@@ -21,13 +21,16 @@ extension Martlet {
             try project.write("not committed", to: "fresh.txt")
             let script = Say.steps(
                 Say.bash("find . -path ./.git -prune -o ! -name . -printf '%y %m %p %l\\n' | sort"),
-                Say.bash("./tool.sh; git status --porcelain; git log --oneline | wc -l; cat .git/config; ls .git/hooks 2>&1"),
+                Say.bash(
+                    "./tool.sh; git status --porcelain; git log --oneline | wc -l; cat .git/config; ls .git/hooks 2>&1"
+                ),
                 Say.text("Done.")
             )
             let report = try await martlet.run(script, ["--dir", project.path, "Go"]).ended(.valid)
             let text = try transcript(report)
             for part in [
-                "f 755 ./tool.sh", "l 777 ./short tool.sh", "l 777 ./broken /nowhere/at all", "f 644 ./a b/é 'quoted'.txt",
+                "f 755 ./tool.sh", "l 777 ./short tool.sh", "l 777 ./broken /nowhere/at all",
+                "f 644 ./a b/é 'quoted'.txt",
                 "f 644 ./fresh.txt", "ran", "?? fresh.txt",
             ] { #expect(text.contains(part), "\(part)") }
             for part in ["debug.log", "build/out", "a-password"] { #expect(!text.contains(part), "\(part)") }
@@ -57,7 +60,8 @@ extension Martlet {
             let run = try await martlet.run(
                 Say.steps(Say.bash(change), Say.text("Done.")),
                 [
-                    "--dir", project.path, "--diff", "\(output)/fix.patch", "--artifact", "new/deep/a file.txt", "--artifact",
+                    "--dir", project.path, "--diff", "\(output)/fix.patch", "--artifact", "new/deep/a file.txt",
+                    "--artifact",
                     "binary.bin", "--artifact", "missing.txt", "--artifacts-dir", "\(output)/artifacts", "Go",
                 ]
             )
@@ -95,8 +99,11 @@ extension Martlet {
             defer { try? Files.remove("\(martlet.root)/work/.gitconfig") }
             let run = try await martlet.run(
                 Say.steps(
-                    Say.bash("cat file.txt; git log --oneline | cat; git config --list | cat; grep -rs a-passw.rd . ~ | wc -l"),
-                    Say.bash("echo fixed > file.txt"), Say.text("Done.")
+                    Say.bash(
+                        "cat file.txt; git log --oneline | cat; git config --list | cat; grep -rs a-passw.rd . ~ | wc -l"
+                    ),
+                    Say.bash("echo fixed > file.txt"),
+                    Say.text("Done.")
                 ),
                 ["--repo", "file://\(bare)", "--ref", "other", "Fix it"]
             )

@@ -40,7 +40,9 @@ extension Martlet {
         @Test func `by the end of its guest`() async throws {
             let martlet = try shared()
             let run = try await disturbed(martlet) { _, sandbox in
-                try await martlet.martlet(["exec", "-u", "root", sandbox.id, "sh", "-c", "echo o > /proc/sysrq-trigger"])
+                try await martlet.martlet([
+                    "exec", "-u", "root", sandbox.id, "sh", "-c", "echo o > /proc/sysrq-trigger",
+                ])
             }
             let report = try run.ended(.sandboxFailed)
             #expect(report.error?.message.contains("ended during the run") == true, "\(report.error?.message ?? "")")
@@ -102,7 +104,10 @@ extension Martlet {
 
         @Test func `by its daemon's death is told by the next one, which finds kept sandboxes again`() async throws {
             try await Installation.with { martlet in
-                let kept = try await martlet.run(Say.steps(Say.bash("echo here > note"), Say.text("Done.")), ["--keep", "Go"])
+                let kept = try await martlet.run(
+                    Say.steps(Say.bash("echo here > note"), Say.text("Done.")),
+                    ["--keep", "Go"]
+                )
                 let sandbox = try #require(try kept.ended(.valid).sandboxID)
                 let run = try await disturbed(martlet) { _, _ in try await martlet.endDaemon(SIGKILL) }
                 #expect(run.status == .exited(1))

@@ -64,7 +64,7 @@ extension Martlet {
             let file = try Descriptor.open("\(project.path)/huge", O_WRONLY | O_CREAT)
             #expect(ftruncate(file.raw, 64 << 30) == 0)
             let refused = try await run("--dir", project.path, "Go")
-            refused.wasRefused("64", "MiB", "--disk", status: 1)
+            refused.wasRefused("65536 MiB", "--disk", status: 1)
         }
 
         @Test func `has an option that there is not`() async throws {
@@ -130,17 +130,39 @@ extension Martlet {
         func `on a full disk says so`() async throws {
             try await Installation.with(starts: false) { martlet in
                 let small = "\(martlet.root)/small"
+                let variables = ["MARTLET_HOME": small]
                 try Files.makeDirectory(small)
-                guard mount("tmpfs", small, "tmpfs", 0, "size=512k") == 0 else {
+                guard mount("tmpfs", small, "tmpfs", 0, "size=16m") == 0 else {
                     try Test.cancel("No file system can be mounted here")
                 }
                 defer { umount2(small, Int32(MNT_DETACH)) }
-                for name in ["templates", "images"] { try Project(small).link(name, to: "\(martlet.home.path)/\(name)") }
+                for name in ["templates", "images"] {
+                    try Project(small).link(name, to: "\(martlet.home.path)/\(name)")
+                }
                 let filling = try Descriptor.open("\(small)/filling", O_WRONLY | O_CREAT)
-                while (try? filling.writeAll([UInt8](repeating: 0, count: 4096))) != nil {}
-                let output = try await martlet.martlet(["run", "Go"], variables: ["MARTLET_HOME": small])
-                #expect(output.status == .exited(1))
-                #expect(output.errorText.lowercased().contains("space"), "\(output.errorText)")
+                func fill() { while (try? filling.writeAll([UInt8](repeating: 0, count: 4096))) != nil {} }
+                fill()
+                let early = try await martlet.martlet(["run", "Go"], variables: variables)
+                #expect(early.status == .exited(1))
+                #expect(early.errorText.lowercased().contains("space"), "\(early.errorText)")
+
+                // It becomes full when a daemon runs already.
+                #expect(ftruncate(filling.raw, 0) == 0 && lseek(filling.raw, 0, SEEK_SET) == 0)
+                let ready = try await martlet.martlet(
+                    ["create"],
+                    variables: variables.merging(["ANTHROPIC_BASE_URL": martlet.model.url]) { $1 }
+                )
+                #expect(ready.status == .exited(0), "\(ready.errorText)")
+                fill()
+                let late = try await martlet.martlet(
+                    ["run", "Go"],
+                    variables: variables
+                )
+                #expect(late.status == .exited(1))
+                #expect(late.errorText.lowercased().contains("space"), "\(late.errorText)")
+                #expect(ftruncate(filling.raw, 0) == 0)
+                #expect(try await martlet.martlet(["shutdown"], variables: variables).status == .exited(0))
+                #expect(Files.list("\(small)/machines").isEmpty)
             }
         }
     }

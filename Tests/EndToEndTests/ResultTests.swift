@@ -22,7 +22,9 @@ extension Martlet {
         }
 
         @Test func `is repaired when it comes after being asked`() async throws {
-            let run = try await run(Say.steps(Say.text("Done."), Say.text("Yes."), Say.result(Self.good), Say.text("There.")))
+            let run = try await run(
+                Say.steps(Say.text("Done."), Say.text("Yes."), Say.result(Self.good), Say.text("There."))
+            )
             let report = try run.ended(.repaired)
             #expect(report.result == Self.good)
             #expect(report.attempts.map(\.round) == [2])
@@ -31,8 +33,12 @@ extension Martlet {
         @Test func `is invalid after three wrong ones`() async throws {
             let run = try await run(
                 Say.steps(
-                    Say.result(Self.wrong), Say.text("Done."), Say.result([:]), Say.text("Done."),
-                    Say.result(["summary": 3, "issues_found": 2]), Say.text("Done.")
+                    Say.result(Self.wrong),
+                    Say.text("Done."),
+                    Say.result([:]),
+                    Say.text("Done."),
+                    Say.result(["summary": 3, "issues_found": 2]),
+                    Say.text("Done.")
                 )
             )
             let report = try run.ended(.invalid)
@@ -62,7 +68,10 @@ extension Martlet {
         }
 
         @Test func `counts although the agent's turns are used up with it`() async throws {
-            let run = try await run(Say.steps(Say.bash("true"), Say.result(Self.good), Say.text("Done.")), ["--max-turns", "2"])
+            let run = try await run(
+                Say.steps(Say.bash("true"), Say.result(Self.good), Say.text("Done.")),
+                ["--max-turns", "2"]
+            )
             try run.ended(.valid)
         }
 
@@ -71,7 +80,8 @@ extension Martlet {
             let run = try await martlet.run(
                 Say.steps(Say.result(["result": ["a.py", "b.py"]]), Say.text("Done.")),
                 [
-                    "--schema", #"{"type": "array", "items": {"type": "string"}}"#, "--tool-name", "hand_in", "List the files",
+                    "--schema", #"{"type": "array", "items": {"type": "string"}}"#, "--tool-name", "hand_in",
+                    "List the files",
                 ]
             )
             let report = try run.ended(.valid)
@@ -108,7 +118,7 @@ extension Martlet {
         @Test func `on time ends the run, and what was done until then is reported`() async throws {
             let run = try await shared().run(
                 Say.steps(Say.bash("echo changed > file"), Say.forever),
-                ["--timeout", "25s", "Go"]
+                ["--timeout", "45s", "Go"]
             )
             let report = try run.ended(.timedOut)
             #expect(report.toolCalls["Bash"] ?? 0 >= 1)
@@ -157,7 +167,7 @@ extension Martlet {
         @Test func `to answer at all ends with the run's time`() async throws {
             let run = try await shared().run(
                 Say.steps(["text": "never", "fault": ["hangAfter": 0]]),
-                ["--timeout", "20s", "Go"]
+                ["--timeout", "10s", "Go"]
             )
             try run.ended(.timedOut)
         }

@@ -42,7 +42,10 @@ extension Martlet {
             ]
             let run = try await martlet.run(
                 script,
-                ["--dir", project.path, "--schema", schema, "--max-turns", "15", "--artifact", "made.txt", "Review this code."]
+                [
+                    "--dir", project.path, "--schema", schema, "--max-turns", "15", "--artifact", "made.txt",
+                    "Review this code.",
+                ]
             )
             let report = try run.ended(.valid)
             #expect(
@@ -62,7 +65,8 @@ extension Martlet {
             #expect(report.warnings == [])
             #expect(!report.kept)
             let fields = [
-                "id", "outcome", "result", "attempts", "sessionID", "sandboxID", "template", "isolation", "model", "turns",
+                "id", "outcome", "result", "attempts", "sessionID", "sandboxID", "template", "isolation", "model",
+                "turns",
                 "toolCalls", "usage", "costUSD", "durations", "permissionDenials", "diff", "artifacts", "transcript",
             ]
             for field in fields { #expect(run.json[field] != nil, "\(field)") }
@@ -127,7 +131,10 @@ extension Martlet {
         @Test func `takes a large prompt whole, and says when it is too large for the model`() async throws {
             let martlet = try shared()
             func prompt(_ lines: Int) -> [UInt8] {
-                Array((String(repeating: "<line>Nothing to see here, go on.</line>\n", count: lines) + "the last words").utf8)
+                Array(
+                    (String(repeating: "<line>Nothing to see here, go on.</line>\n", count: lines) + "the last words")
+                        .utf8
+                )
             }
             let script: JSONValue = [
                 "conversations": [
@@ -149,14 +156,17 @@ extension Martlet {
             let run = try await martlet.run(
                 Say.steps(Say.bash("echo \"$GREETING\"; tr '\\0' '\\n' < /proc/$PPID/cmdline"), Say.text("Done.")),
                 [
-                    "--env", "GREETING=hello  'world'", "--model", "some-model", "--max-turns", "9", "--system-prompt-file",
+                    "--env", "GREETING=hello  'world'", "--model", "some-model", "--max-turns", "9",
+                    "--system-prompt-file",
                     "system.txt", "--disallow-tool", "WebSearch", "Go",
                 ]
             )
             let report = try run.ended(.valid)
             #expect(report.model == "some-model")
             let transcript = String(decoding: try Files.read(try #require(report.transcript)), as: UTF8.self)
-            for word in ["hello  'world'", "--max-turns", "--append-system-prompt-file", "WebSearch", "--model=some-model"] {
+            for word in [
+                "hello  'world'", "--max-turns", "--append-system-prompt-file", "WebSearch", "--model=some-model",
+            ] {
                 #expect(transcript.contains(word), "\(word)")
             }
             // Unknown models have no known price.
@@ -177,7 +187,9 @@ extension Martlet {
             let project = try Project("\(martlet.root)/work/resumed")
             try project.write("one\n", to: "file.txt")
             let script = Say.steps(
-                Say.bash("echo two >> file.txt"), Say.text("First."), Say.bash("cat file.txt; echo three >> file.txt"),
+                Say.bash("echo two >> file.txt"),
+                Say.text("First."),
+                Say.bash("cat file.txt; echo three >> file.txt"),
                 Say.text("Second, after ${prompt}")
             )
             let line = try martlet.runArguments(script, [])
@@ -203,7 +215,10 @@ extension Martlet {
 
         @Test func `can keep its sandbox, which is then entered and killed`() async throws {
             let martlet = try shared()
-            let run = try await martlet.run(Say.steps(Say.bash("echo here > note"), Say.text("Done.")), ["--keep", "Go"])
+            let run = try await martlet.run(
+                Say.steps(Say.bash("echo here > note"), Say.text("Done.")),
+                ["--keep", "Go"]
+            )
             let report = try run.ended(.valid)
             #expect(report.kept)
             let sandbox = try #require(report.sandboxID)
@@ -211,8 +226,14 @@ extension Martlet {
             let entered = try await martlet.martlet(["exec", sandbox, "--", "cat", "/home/user/workspace/note"])
             #expect(entered.text == "here\n", "\(entered.errorText)")
 
-            let again = try await martlet.run(Say.steps(Say.text("Again.")), ["--resume", report.id, "--keep", "Go on"])
-            #expect(again.json["sandboxID"] == .string(sandbox), "the kept sandbox was not used again: \(again.errorText)")
+            let again = try await martlet.run(
+                Say.steps(Say.text("Again.")),
+                ["--resume", report.id, "--keep", "Go on"]
+            )
+            #expect(
+                again.json["sandboxID"] == .string(sandbox),
+                "the kept sandbox was not used again: \(again.errorText)"
+            )
 
             #expect(try await martlet.martlet(["kill", sandbox]).status == .exited(0))
             #expect(try await !martlet.sandboxes().contains { $0.id == sandbox })

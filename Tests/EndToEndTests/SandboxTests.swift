@@ -35,7 +35,10 @@ extension Martlet {
                 #expect(try await exec(id, "no-such-program").status == .exited(125))
                 #expect(try await exec(id, "id", "-un").text == "user\n")
                 #expect(try await exec("-u", "root", id, "id", "-u").text == "0\n")
-                #expect(try await exec("-w", "/usr", "-e", "A=b c", id, "--", "sh", "-c", "pwd; echo $A").text == "/usr\nb c\n")
+                #expect(
+                    try await exec("-w", "/usr", "-e", "A=b c", id, "--", "sh", "-c", "pwd; echo $A").text
+                        == "/usr\nb c\n"
+                )
                 #expect(try await exec(String(id.prefix(10)), "sudo", "id", "-u").text == "0\n")
                 let large = String(repeating: "0123456789abcdef", count: 65_536)
                 #expect(try await exec(id, "cat", input: large).text == large)
@@ -44,7 +47,9 @@ extension Martlet {
 
         @Test func `leaves no orphan of a program that is killed`() async throws {
             try await with { martlet, id in
-                let line = ["exec", id, "--", "sh", "-c", "setsid tail -f /dev/zero.x & tail -f /dev/null & echo begun; wait"]
+                let line = [
+                    "exec", id, "--", "sh", "-c", "setsid tail -f /dev/zero.x & tail -f /dev/null & echo begun; wait",
+                ]
                 let (output, _) = try await martlet.martlet(live: line) { program in
                     try await program.says("begun")
                     program.child.send(SIGINT)
@@ -71,7 +76,10 @@ extension Martlet {
                 print('tried')
                 """
             try await with { martlet, id in
-                let output = try await martlet.martlet(["exec", "-u", "root", id, "python3", "-"], input: Array(script.utf8))
+                let output = try await martlet.martlet(
+                    ["exec", "-u", "root", id, "python3", "-"],
+                    input: Array(script.utf8)
+                )
                 #expect(output.text == "tried\n", "\(output.errorText)")
             }
         }
@@ -80,7 +88,8 @@ extension Martlet {
             let martlet = try shared()
             let run = try await martlet.run(
                 Say.steps(
-                    Say.bash("env; sudo sh -c 'cat /proc/*/environ /proc/*/cmdline' | tr '\\0' '\\n'"), Say.text("Done.")
+                    Say.bash("env; sudo sh -c 'cat /proc/*/environ /proc/*/cmdline' | tr '\\0' '\\n'"),
+                    Say.text("Done.")
                 ),
                 ["--keep", "Go"]
             )
@@ -98,7 +107,10 @@ extension Martlet {
                 #expect(!line.contains(secret))
                 #expect(!martlet.daemonLog.contains(secret))
                 let found = try await martlet.martlet(
-                    ["exec", "-u", "root", id, "--", "grep", "-rlsF", secret, "/etc", "/home", "/root", "/run", "/tmp", "/var"]
+                    [
+                        "exec", "-u", "root", id, "--", "grep", "-rlsF", secret, "/etc", "/home", "/root", "/run",
+                        "/tmp", "/var",
+                    ]
                 )
                 #expect(found.text.isEmpty)
             }
@@ -186,7 +198,8 @@ extension Martlet {
                 let key = String(decoding: try Files.read(martlet.home.apiKey), as: UTF8.self)
                 let headers: Headers = ["X-API-Key": key, SandboxHeaders.id: id]
                 for path in [
-                    "/init", "/init?x=1", "//init", "/%69nit", GuestProtocol.tunnelPath, "\(GuestProtocol.tunnelPath)?x",
+                    "/init", "/init?x=1", "//init", "/%69nit", GuestProtocol.tunnelPath,
+                    "\(GuestProtocol.tunnelPath)?x",
                     "/martlet/release",
                 ] {
                     #expect(try await ask(martlet, path, headers) >= 400, "\(path)")

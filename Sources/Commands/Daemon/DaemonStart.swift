@@ -98,6 +98,13 @@ struct DaemonStart {
         let all = (try? Files.read(home.log)) ?? []
         let lines = String(decoding: all.dropFirst(Int(logged)), as: UTF8.self).split(separator: "\n").suffix(5)
         let said = lines.isEmpty ? "it said nothing" : "it said: \(lines.joined(separator: " | "))"
+        if let free = Files.freeSpace(home.path), free < 1 << 20 {
+            return CommandsError(
+                .daemonNotStarted,
+                "The daemon \(what), and there is no space left on the disk of '\(home.path)'; free some, or set MARTLET_HOME "
+                    + "to a larger disk"
+            )
+        }
         return CommandsError(
             .daemonNotStarted,
             "The daemon \(what); \(said). See '\(home.log)' and 'martlet doctor'"
