@@ -291,6 +291,9 @@ package final class SandboxRegistry: Sendable {
         return (found.count, lost)
     }
 
+    /// How many machines wait for their sandbox.
+    package var waitingMachines: Int { pool.count }
+
     /// Starts waiting machines for every template that can be used.
     package func fillPools() {
         for name in templates.names() {
