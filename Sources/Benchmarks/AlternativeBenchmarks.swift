@@ -26,8 +26,9 @@ struct AlternativeBenchmarks: Sendable {
             let start = clock.now
             let machine = try await engine.boot(template.manifest.plan, in: directory())
             do {
+                let line = GuestLine(to: machine.agentAddress)
                 try await retrying(every: .milliseconds(10), for: .seconds(60)) {
-                    await GuestLink.isHealthy(machine.agentAddress, within: .seconds(1)) ? () : nil
+                    await line.isHealthy(within: .seconds(1)) ? () : nil
                 }
                 boot.add(clock.now - start)
             } catch {
@@ -49,9 +50,8 @@ struct AlternativeBenchmarks: Sendable {
             let start = clock.now
             let machine = try await engine.prepare(template.saved, in: directory()).resume()
             do {
-                let token = Secret(Random.hex(32))
                 let identity = GuestIdentity(
-                    accessToken: token.exposed { $0 },
+                    accessToken: Random.hex(32),
                     timeNanoseconds: 1_700_000_000_000_000_000,
                     entropy: .init(Random.bytes(64)),
                     hostname: "bench",
@@ -59,8 +59,8 @@ struct AlternativeBenchmarks: Sendable {
                     envVars: template.manifest.environment,
                     defaultUser: template.manifest.user
                 )
-                try await GuestLink.initialize(machine.agentAddress, identity, bootstrap: template.bootstrap)
-                let link = GuestLink(address: machine.agentAddress, token: token)
+                let line = GuestLine(to: machine.agentAddress)
+                let link = try await line.initialize(identity, bootstrap: template.bootstrap)
                 _ = try await link.run(GuestLink.Command("true"))
                 resume.add(clock.now - start)
                 for _ in 0..<6 { _ = try await link.run(GuestLink.Command("true")) }
@@ -122,8 +122,12 @@ struct AlternativeBenchmarks: Sendable {
                 container.note = "not installed"
                 continue
             }
-            let images = try await Program(name, ["images", "--quiet"]).run().text.split(separator: "\n")
-            guard let image = images.first.map(String.init) else {
+            let images = try await Program(name, ["images", "--quiet"]).run()
+            guard images.status.isSuccess else {
+                container.note = "installed, but does not run"
+                continue
+            }
+            guard let image = images.text.split(separator: "\n").first.map(String.init) else {
                 container.note = "has no image"
                 continue
             }
