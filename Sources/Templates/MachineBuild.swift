@@ -81,10 +81,11 @@ struct MachineBuild {
             ).text.prefix(64)
         )
         var parameters = [order.recipe.kernelParameters]
-        // The kernel measures this clock against a timer, and on a busy host, where the translated processor is now and then
-        // not run, it fails to, and then waits for ever for the timer. Under TCG the counter is the host's.
-        if engine.identity.accelerator == .tcg, let rate = try await ProcessorClock.rate() {
-            parameters.append("tsc_early_khz=\(rate)")
+        if engine.identity.accelerator == .tcg {
+            parameters.append(order.recipe.translatedKernelParameters)
+            // The kernel measures this clock against a timer, and on a busy host, where the translated processor is now and
+            // then not run, it fails to, and then waits for ever for the timer. Under TCG the counter is the host's.
+            if let rate = try await ProcessorClock.rate() { parameters.append("tsc_early_khz=\(rate)") }
         }
         parameters.append("martlet.bootstrap=\(hash)")
         return BootPlan(
