@@ -89,6 +89,15 @@ let package = Package(
             ]
         ),
         .executableTarget(name: "martlet", dependencies: ["Commands"], swiftSettings: settings),
+        .executableTarget(
+            name: "martlet-bench",
+            dependencies: [
+                "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink", "Sandboxes",
+                "Records",
+            ],
+            path: "Sources/Benchmarks",
+            swiftSettings: settings
+        ),
 
         // Tests.
         tests("ArgumentsTests", ["Arguments"]),

@@ -16,6 +16,8 @@ struct SandboxProxy: Sendable {
     /// What only the host may ask of a guest.
     private static let hostOnly = ["/init", GuestProtocol.tunnelPath, GuestProtocol.releasePath]
 
+    private static let smallBody = 64 * 1024
+
     private let sandboxes: SandboxRegistry
 
     init(_ sandboxes: SandboxRegistry) {
@@ -38,17 +40,17 @@ struct SandboxProxy: Sendable {
         for name in Self.hopByHop + [SandboxHeaders.id, SandboxHeaders.port, "X-API-Key", "Expect"] {
             head.headers[name] = nil
         }
-        head.headers["Host"] = "guest"
-        head.headers[GuestProtocol.tokenHeader] = sandbox.token.exposed { $0 }
         let incoming = exchange.body
         let body: HTTPClient.Body
         switch framing {
         case .none, .length(0): body = .none
+        // One message, as most calls are: it goes out in one piece with its head.
+        case .length(let length) where length <= Self.smallBody:
+            body = .bytes(try await incoming.collect(limit: Self.smallBody))
         case .length(let length): body = .stream(length: length) { try await incoming.copy(to: $0) }
         case .chunked, .untilClose: body = .stream(length: nil) { try await incoming.copy(to: $0) }
         }
-        let http = HTTPClient(idleLimit: 0) { try await Channel.connect(to: sandbox.machine.agentAddress) }
-        try await http.withResponse(to: head, body: body) { response in
+        try await sandbox.link.forward(head, body: body) { response in
             var headers = response.head.headers
             let length = headers["Content-Length"].flatMap { Int($0) }
             for name in Self.hopByHop { headers[name] = nil }

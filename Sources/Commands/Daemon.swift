@@ -107,7 +107,8 @@ enum Daemon {
                         modelURL: upstream.baseURL,
                         hasCredential: upstream.isUsable,
                         sandboxes: sandboxes.list().count,
-                        runs: runs.runningCount
+                        runs: runs.runningCount,
+                        waiting: sandboxes.waitingMachines
                     )
                 },
                 shutDown: { stop.set($0) }

@@ -9,54 +9,34 @@ import Wire
 
 /// A guest's agent, as the host sees it.
 package struct GuestLink: Sendable {
-    package let address: SocketAddress
     private let http: HTTPClient
     private let calls: CallClient
 
-    /// - Parameter token: the sandbox's access token; it leaves this process only towards `address`.
-    package init(address: SocketAddress, token: Secret) {
-        self.address = address
-        http = HTTPClient { try await Channel.connect(to: address) }
+    /// - Parameter token: the sandbox's access token; it leaves this process only towards the guest.
+    package init(_ line: GuestLine, token: Secret) {
+        http = line.http
         calls = CallClient(
             http: http,
             headers: ["Host": "guest", GuestProtocol.tokenHeader: token.exposed { $0 }]
         )
     }
 
-    /// Gives a resumed guest its identity; the first request it answers.
-    package static func initialize(_ address: SocketAddress, _ identity: GuestIdentity, bootstrap: Secret) async throws
-    {
-        let http = HTTPClient { try await Channel.connect(to: address) }
-        let head = RequestHead(
-            method: "POST",
-            target: "/init",
-            headers: [
-                "Host": "guest", "Content-Type": "application/json",
-                GuestProtocol.bootstrapHeader: bootstrap.exposed { $0 },
-            ]
-        )
-        let answer = try await http.send(head, body: .bytes(Array(try JSONEncoder().encode(identity))), limit: 65_536)
-        http.closeIdle()
-        guard answer.head.status == 204 else {
-            throw CallError(.unavailable, "The guest refused its identity with status \(answer.head.status)")
-        }
-    }
-
-    /// Takes the identity from the guest again, and closes all connections to it: what is saved now is nobody's.
+    /// Takes the identity from the guest again: what is saved or paused now is nobody's.
     package func release() async throws {
         let head = RequestHead(method: "POST", target: GuestProtocol.releasePath, headers: calls.headers)
         let answer = try await http.send(head, limit: 65_536)
-        http.closeIdle()
         try Self.check(answer, "give its identity back")
     }
 
-    /// Whether an agent answers within `limit`, with or without an identity.
-    package static func isHealthy(_ address: SocketAddress, within limit: Duration = .seconds(5)) async -> Bool {
-        let http = HTTPClient { try await Channel.connect(to: address) }
-        let head = RequestHead(method: "GET", target: "/health", headers: ["Host": "guest"])
-        let answer = try? await withDeadline(limit) { try await http.send(head, limit: 4096) }
-        http.closeIdle()
-        return answer?.head.status == 204
+    /// Sends somebody else's request under the sandbox's token.
+    package func forward<Result: Sendable>(
+        _ request: RequestHead,
+        body: HTTPClient.Body,
+        _ handle: @Sendable @escaping (HTTPClient.Response) async throws -> Result
+    ) async throws -> Result {
+        var request = request
+        for field in calls.headers.fields { request.headers[field.name] = field.value }
+        return try await http.withResponse(to: request, body: body, handle)
     }
 
     package func call<Call: UnaryCall>(_ call: Call.Type, _ request: Call.Request, user: String? = nil) async throws

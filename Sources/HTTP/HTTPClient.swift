@@ -41,6 +41,13 @@ package final class HTTPClient: Sendable {
         closeIdle()
     }
 
+    /// Counts the kept connections as just used, for a server that did not run meanwhile.
+    package func renewIdle() {
+        idle.withLock { idle in
+            idle = idle.map { Idle(line: $0.line, since: .now) }
+        }
+    }
+
     package func closeIdle() {
         let kept = idle.withLock { idle in
             defer { idle = [] }

@@ -3,27 +3,51 @@ import Linux
 import Machines
 import Records
 import Synchronization
+import Wire
+
+/// A machine that runs or waits, and the connections to its guest.
+struct PooledMachine: Sendable {
+    let machine: any Machine
+    let line: GuestLine
+    let isPaused: Bool
+
+    /// Lets it run, if it does not.
+    func resume() async throws {
+        guard isPaused else { return }
+        line.wake()
+        try await machine.unpause()
+    }
+}
 
 /// Machines that wait for their sandbox, a few for each template in use, so that a create starts none.
 ///
-/// Each was resumed from its template, has answered one request and was paused. Under TCG the first answer costs 80 ms,
-/// because the engine translates the guest's code then; a machine that has answered once answers in a few.
+/// Each was resumed from its template, has rehearsed a sandbox's first moments, was made nobody's again and was paused. Under
+/// TCG the first time costs more than 100 ms, because the engine translates the guest's code then; the second a tenth of it.
 ///
-/// Filled again behind each take, off the way of the request. A machine that dies waiting is thrown away when it is met.
+/// Filled again behind each take, a moment later: who took a machine is about to use it. A machine that dies waiting is thrown
+/// away when it is met.
 final class MachinePool: Sendable {
     private struct State {
-        var waiting: [String: [any Machine]] = [:]
+        var waiting: [String: [PooledMachine]] = [:]
         var filling: [String: Int] = [:]
+        /// Builds that are used no longer: a start of theirs may still be in flight.
+        var dropped: Set<String> = []
         /// The starts in flight, so that a close can wait for them.
         var starts: [UInt64: Task<Void, Never>] = [:]
         var nextStart: UInt64 = 0
         var isClosed = false
     }
 
+    /// How long a create and its first command have the processors for themselves.
+    private static let refillDelay = Duration.milliseconds(250)
+    /// How long a guest may take to rehearse, on a host that is busy with others.
+    private static let rehearsalLimit = Duration.seconds(30)
+
     private let engine: any MachineEngine
     private let root: String
     private let size: Int
     private let state = Mutex(State())
+    private let closing = Latch<Void>()
     /// Starts of machines in flight at once: more than this only makes each of them slower.
     private let starts = AsyncSemaphore(4)
 
@@ -33,18 +57,21 @@ final class MachinePool: Sendable {
         self.size = size
     }
 
-    /// Takes a waiting machine of `template`, or starts one. It is paused.
-    func take(_ template: Template) async throws -> any Machine {
+    /// Takes a waiting machine of `template`, or starts one.
+    func take(_ template: Template) async throws -> PooledMachine {
         while true {
             let waiting = state.withLock { $0.waiting[template.manifest.buildID]?.popLast() }
             guard let waiting else { break }
-            if waiting.ended.current == nil { return waiting }
-            await waiting.destroy()
+            if waiting.machine.ended.current == nil { return waiting }
+            await waiting.machine.destroy()
         }
-        return try await start(template)
+        return try await start(template) { PooledMachine(machine: $0, line: $1, isPaused: false) }
     }
 
-    private func start(_ template: Template) async throws -> any Machine {
+    private func start(
+        _ template: Template,
+        _ finish: @Sendable @escaping (any Machine, GuestLine) async throws -> PooledMachine
+    ) async throws -> PooledMachine {
         try Files.makeDirectory(root)
         let directory = "\(root)/m\(Random.name(12))"
         let engine = engine
@@ -52,9 +79,7 @@ final class MachinePool: Sendable {
             let prepared = try await engine.prepare(template.saved, in: directory)
             do {
                 let machine = try await prepared.resume()
-                _ = await GuestLink.isHealthy(machine.agentAddress)
-                try await machine.pause()
-                return machine
+                return try await finish(machine, GuestLine(to: machine.agentAddress))
             } catch {
                 await prepared.discard()
                 throw error
@@ -62,33 +87,67 @@ final class MachinePool: Sendable {
         }
     }
 
+    /// A machine that waits: it has rehearsed, is nobody's, and is paused.
+    private func startWaiting(_ template: Template) async throws -> PooledMachine {
+        try await start(template) { machine, line in
+            try await withDeadline(Self.rehearsalLimit) { try await Self.rehearse(line, template) }
+            try await machine.pause()
+            return PooledMachine(machine: machine, line: line, isPaused: true)
+        }
+    }
+
+    /// Does what a sandbox begins with. The identity is made up, and forgotten before the machine is anyone's.
+    private static func rehearse(_ line: GuestLine, _ template: Template) async throws {
+        let identity = GuestIdentity(
+            id: "rehearsal",
+            token: Secret(Random.hex(32)),
+            template: template.manifest,
+            environment: [:]
+        )
+        let guest = try await line.initialize(identity, bootstrap: template.bootstrap)
+        for _ in 0..<2 { _ = try await guest.run(GuestLink.Command("true")) }
+        try await guest.release()
+    }
+
     /// Starts machines until `size` of them wait; returns at once.
     func fill(_ template: Template) {
+        startMissing(template, after: .zero)
+    }
+
+    /// The same for a template of which a machine was taken a moment ago.
+    func refill(_ template: Template) {
+        startMissing(template, after: Self.refillDelay)
+    }
+
+    private func startMissing(_ template: Template, after delay: Duration) {
         let build = template.manifest.buildID
         let missing = state.withLock { state in
-            guard !state.isClosed else { return 0 }
+            guard !state.isClosed, !state.dropped.contains(build) else { return 0 }
             let missing = max(0, size - (state.waiting[build]?.count ?? 0) - (state.filling[build] ?? 0))
             state.filling[build, default: 0] += missing
             return missing
         }
-        for _ in 0..<missing { startOne(template) }
+        for _ in 0..<missing { startOne(template, after: delay) }
     }
 
-    private func startOne(_ template: Template) {
+    private func startOne(_ template: Template, after delay: Duration) {
         let build = template.manifest.buildID
         state.withLock { state in
             let number = state.nextStart
             state.nextStart += 1
             // The task's owner is the pool: `close()` waits for it.
             state.starts[number] = Task {
-                let machine = try? await self.start(template)
+                // A close cuts the wait short, and the machine is not started.
+                if delay > .zero { try? await withDeadline(delay) { try await self.closing.value() } }
+                let isWanted = self.state.withLock { !$0.isClosed && !$0.dropped.contains(build) }
+                let waiting = isWanted ? try? await self.startWaiting(template) : nil
                 let isKept = self.state.withLock { state in
                     state.filling[build, default: 1] -= 1
-                    guard let machine, !state.isClosed else { return false }
-                    state.waiting[build, default: []].append(machine)
+                    guard let waiting, !state.isClosed, !state.dropped.contains(build) else { return false }
+                    state.waiting[build, default: []].append(waiting)
                     return true
                 }
-                if !isKept { await machine?.destroy() }
+                if !isKept { await waiting?.machine.destroy() }
                 _ = self.state.withLock { $0.starts.removeValue(forKey: number) }
             }
         }
@@ -96,20 +155,24 @@ final class MachinePool: Sendable {
 
     /// Throws away what waits for a build that is no longer used.
     func drop(_ buildID: String) async {
-        let dropped = state.withLock { $0.waiting.removeValue(forKey: buildID) } ?? []
-        for machine in dropped { await machine.destroy() }
+        let dropped = state.withLock { state in
+            state.dropped.insert(buildID)
+            return state.waiting.removeValue(forKey: buildID) ?? []
+        }
+        for waiting in dropped { await waiting.machine.destroy() }
     }
 
     /// How many machines wait.
     var count: Int { state.withLock { $0.waiting.values.reduce(0) { $0 + $1.count } } }
 
     func close() async {
+        closing.set(())
         let (dropped, starts) = state.withLock { state in
             state.isClosed = true
             defer { state.waiting = [:] }
             return (state.waiting.values.flatMap { $0 }, Array(state.starts.values))
         }
-        for machine in dropped { await machine.destroy() }
+        for waiting in dropped { await waiting.machine.destroy() }
         for start in starts { await start.value }
     }
 }

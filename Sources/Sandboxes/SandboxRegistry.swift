@@ -107,9 +107,10 @@ package final class SandboxRegistry: Sendable {
         let template = try templates.template(request.template)
 
         try await beforeStep(.machine)
-        let machine = try await pool.take(template)
+        let taken = try await pool.take(template)
+        let machine = taken.machine
         undo.add { await machine.destroy() }
-        pool.fill(template)
+        pool.refill(template)
 
         try await beforeStep(.record)
         let id = "i\(Random.name(20))"
@@ -128,12 +129,15 @@ package final class SandboxRegistry: Sendable {
         undo.add { [records] in try? await records.remove(id) }
 
         try await beforeStep(.resume)
-        try await machine.unpause()
+        try await taken.resume()
 
         try await beforeStep(.identity)
-        try await introduce(machine, id: id, token: token, template: template, environment: request.environment)
+        let link = try await introduce(
+            taken,
+            GuestIdentity(id: id, token: token, template: template.manifest, environment: request.environment),
+            bootstrap: template.bootstrap
+        )
 
-        let link = GuestLink(address: machine.agentAddress, token: token)
         let sandbox = Sandbox(record: record, template: template.manifest, machine: machine, link: link, token: token)
         try await beforeStep(.tunnels)
         openTunnels(sandbox)
@@ -143,36 +147,18 @@ package final class SandboxRegistry: Sendable {
         return sandbox
     }
 
-    private func introduce(
-        _ machine: any Machine,
-        id: String,
-        token: Secret,
-        template: Template,
-        environment: [String: String]
-    ) async throws {
-        let now = Date().timeIntervalSince1970
-        var variables = template.manifest.environment
-        variables["E2B_SANDBOX_ID"] = id
-        variables["E2B_TEMPLATE_ID"] = template.manifest.name
-        for (name, value) in environment { variables[name] = value }
-        let identity = GuestIdentity(
-            accessToken: token.exposed { $0 },
-            timeNanoseconds: Int64(now * 1_000_000_000),
-            entropy: Data(Random.bytes(64)),
-            hostname: id,
-            machineID: Random.hex(16),
-            envVars: variables,
-            defaultUser: template.manifest.user,
-            defaultWorkdir: template.manifest.directory
-        )
+    private func introduce(_ taken: PooledMachine, _ identity: GuestIdentity, bootstrap: Secret) async throws
+        -> GuestLink
+    {
         do {
-            try await withDeadline(.seconds(20)) {
-                try await GuestLink.initialize(machine.agentAddress, identity, bootstrap: template.bootstrap)
+            return try await withDeadline(.seconds(20)) {
+                try await taken.line.initialize(identity, bootstrap: bootstrap)
             }
         } catch {
             throw SandboxError(
                 .startFailed,
-                "The guest of sandbox '\(id)' did not take its identity; its console ends: \(machine.consoleTail().suffix(300))",
+                "The guest of sandbox '\(identity.hostname)' did not take its identity; its console ends: "
+                    + "\(taken.machine.consoleTail().suffix(300))",
                 cause: error
             )
         }
@@ -269,7 +255,7 @@ package final class SandboxRegistry: Sendable {
                 try await records.remove(record.id)
                 continue
             }
-            let link = GuestLink(address: machine.agentAddress, token: token)
+            let link = GuestLink(GuestLine(to: machine.agentAddress), token: token)
             // One that was being made when the daemon died may not have its identity yet; nobody has ever heard of it.
             guard (try? await withDeadline(.seconds(10), { try await link.call(ListProcesses.self, Empty()) })) != nil
             else {
@@ -290,6 +276,9 @@ package final class SandboxRegistry: Sendable {
         }
         return (found.count, lost)
     }
+
+    /// How many machines wait for their sandbox.
+    package var waitingMachines: Int { pool.count }
 
     /// Starts waiting machines for every template that can be used.
     package func fillPools() {
@@ -314,6 +303,26 @@ package final class SandboxRegistry: Sendable {
                 group.addTask { await self.end(sandbox, .shutdown) }
             }
         }
+    }
+}
+
+extension GuestIdentity {
+    /// What a guest of `template` is told when it becomes the sandbox `id`.
+    init(id: String, token: Secret, template: TemplateManifest, environment: [String: String]) {
+        var variables = template.environment
+        variables["E2B_SANDBOX_ID"] = id
+        variables["E2B_TEMPLATE_ID"] = template.name
+        for (name, value) in environment { variables[name] = value }
+        self.init(
+            accessToken: token.exposed { $0 },
+            timeNanoseconds: Int64(Date().timeIntervalSince1970 * 1_000_000_000),
+            entropy: Data(Random.bytes(64)),
+            hostname: id,
+            machineID: Random.hex(16),
+            envVars: variables,
+            defaultUser: template.user,
+            defaultWorkdir: template.directory
+        )
     }
 }
 

@@ -29,7 +29,8 @@ package struct BuildKeys: Sendable, Hashable {
         ])
         layers = keys
         machine = try await Tools.digest([
-            keys[.disk] ?? "", keys[.initialRAMDisk] ?? "", recipe.kernelParameters, WarmUp.recipe,
+            keys[.disk] ?? "", keys[.initialRAMDisk] ?? "", recipe.kernelParameters, recipe.translatedKernelParameters,
+            WarmUp.recipe,
             "\(GuestProtocol.generation)", "\(recipe.processors)", "\(recipe.memoryMiB)", recipe.user,
             recipe.directory, identity.engine, identity.build, identity.accelerator.rawValue,
             identity.processorModel,

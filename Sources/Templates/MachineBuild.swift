@@ -81,10 +81,11 @@ struct MachineBuild {
             ).text.prefix(64)
         )
         var parameters = [order.recipe.kernelParameters]
-        // The kernel measures this clock against a timer, and on a busy host, where the translated processor is now and then
-        // not run, it fails to, and then waits for ever for the timer. Under TCG the counter is the host's.
-        if engine.identity.accelerator == .tcg, let rate = try await ProcessorClock.rate() {
-            parameters.append("tsc_early_khz=\(rate)")
+        if engine.identity.accelerator == .tcg {
+            parameters.append(order.recipe.translatedKernelParameters)
+            // The kernel measures this clock against a timer, and on a busy host, where the translated processor is now and
+            // then not run, it fails to, and then waits for ever for the timer. Under TCG the counter is the host's.
+            if let rate = try await ProcessorClock.rate() { parameters.append("tsc_early_khz=\(rate)") }
         }
         parameters.append("martlet.bootstrap=\(hash)")
         return BootPlan(
@@ -100,12 +101,12 @@ struct MachineBuild {
     private func prepare(_ machine: any Machine, bootstrap: Secret) async throws -> [String: String] {
         do {
             try await atStep(.health)
-            try await waitForAgent(machine)
+            let line = GuestLine(to: machine.agentAddress)
+            try await waitForAgent(machine, line)
             progress.line("the guest answers")
             try await atStep(.identity)
             let token = Secret(Random.hex(32))
-            try await GuestLink.initialize(machine.agentAddress, identity(token), bootstrap: bootstrap)
-            let guest = GuestLink(address: machine.agentAddress, token: token)
+            let guest = try await line.initialize(identity(token), bootstrap: bootstrap)
             try await atStep(.warmUp)
             var contents = try await withDeadline(Self.warmUpLimit) {
                 try await workshop.warmUp(guest, order, progress)
@@ -114,6 +115,7 @@ struct MachineBuild {
             contents["kernel"] = String(decoding: release, as: UTF8.self)
             try await atStep(.release)
             try await guest.release()
+            line.close()
             // The ends of the connections are on their way through the guest's network, and nothing tells of their arrival.
             try await Task.sleep(for: .milliseconds(300))
             return contents
@@ -129,11 +131,11 @@ struct MachineBuild {
         }
     }
 
-    private func waitForAgent(_ machine: any Machine) async throws {
+    private func waitForAgent(_ machine: any Machine, _ line: GuestLine) async throws {
         do {
             _ = try await retrying(every: .milliseconds(50), for: Self.bootLimit) {
                 if machine.ended.current != nil { throw MachineError(.gone, "The machine has ended") }
-                return await GuestLink.isHealthy(machine.agentAddress, within: .seconds(1)) ? true : nil
+                return await line.isHealthy(within: .seconds(1)) ? true : nil
             }
         } catch is DeadlineExceeded {
             throw TemplateError(

@@ -26,6 +26,7 @@ import Testing
         Change("a kernel module", [.kernel, .initialRAMDisk]) { order, _ in order.recipe.modules.append("net/sched/x")
         },
         Change("a kernel parameter", []) { order, _ in order.recipe.kernelParameters += " quiet" },
+        Change("a kernel parameter under TCG", []) { order, _ in order.recipe.translatedKernelParameters += " quiet" },
         Change("a package", [.base, .disk]) { order, _ in order.recipe.packages.append("nano") },
         Change("the version of Claude Code", [.claude, .disk]) { order, _ in order.recipe.claudeDigest = "other" },
         Change("a program of one's own", [.claude, .disk]) { order, _ in order.claudeProgram = "/bin/true" },

@@ -85,6 +85,7 @@ enum DaemonCommands {
             facts.add("Engine", "\(daemon.info.engine) (\(daemon.info.accelerator))")
             facts.add("Model", "\(daemon.info.modelURL)\(daemon.info.hasCredential ? "" : ", without a credential")")
             facts.add("Sandboxes", "\(daemon.info.sandboxes)")
+            facts.add("Waiting machines", daemon.info.waiting.map { "\($0)" })
             facts.add("Runs", "\(daemon.info.runs)")
             return facts.text
         }

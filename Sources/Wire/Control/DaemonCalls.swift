@@ -15,6 +15,8 @@ public enum GetDaemon: UnaryCall {
         public var hasCredential: Bool
         public var sandboxes: Int
         public var runs: Int
+        /// Machines that wait for their sandbox; nil where the daemon is older than this.
+        public var waiting: Int?
 
         public init(
             version: String,
@@ -25,7 +27,8 @@ public enum GetDaemon: UnaryCall {
             modelURL: String,
             hasCredential: Bool,
             sandboxes: Int,
-            runs: Int
+            runs: Int,
+            waiting: Int? = nil
         ) {
             self.version = version
             self.processID = processID
@@ -36,6 +39,7 @@ public enum GetDaemon: UnaryCall {
             self.hasCredential = hasCredential
             self.sandboxes = sandboxes
             self.runs = runs
+            self.waiting = waiting
         }
     }
 }

@@ -1,0 +1,62 @@
+import FoundationEssentials
+import HTTP
+import Linux
+import Wire
+
+/// The connections to one guest's agent, whoever the guest belongs to.
+///
+/// They are kept from one use to the next, also over a time in which the guest is paused: a slow guest takes milliseconds to
+/// make one. ``GuestLink`` uses them under a sandbox's token.
+package struct GuestLine: Sendable {
+    package let address: SocketAddress
+    let http: HTTPClient
+
+    package init(to address: SocketAddress) {
+        self.address = address
+        http = HTTPClient { try await Channel.connect(to: address) }
+    }
+
+    /// Whether an agent answers within `limit`, with or without an identity.
+    package func isHealthy(within limit: Duration = .seconds(5)) async -> Bool {
+        let head = RequestHead(method: "GET", target: "/health", headers: ["Host": "guest"])
+        let answer = try? await withDeadline(limit) { [http] in try await http.send(head, limit: 4096) }
+        return answer?.head.status == 204
+    }
+
+    /// Gives a guest that is nobody's an identity, and so the link an owner.
+    package func initialize(_ identity: GuestIdentity, bootstrap: Secret) async throws -> GuestLink {
+        let link = GuestLink(self, token: Secret(identity.accessToken))
+        let body = HTTPClient.Body.bytes(Array(try JSONEncoder().encode(identity)))
+        var head = RequestHead(
+            method: "POST",
+            target: "/init",
+            headers: [
+                "Host": "guest", "Content-Type": "application/json",
+                GuestProtocol.bootstrapHeader: bootstrap.exposed { $0 },
+            ]
+        )
+        let answer: (head: ResponseHead, body: [UInt8])
+        do {
+            answer = try await http.send(head, body: body, limit: 65_536)
+        } catch is HTTPError {
+            // A kept connection may have ended unnoticed, before or after the guest took the identity: then its own token opens it.
+            http.closeIdle()
+            head.headers[GuestProtocol.tokenHeader] = identity.accessToken
+            answer = try await http.send(head, body: body, limit: 65_536)
+        }
+        guard answer.head.status == 204 else {
+            throw CallError(.unavailable, "The guest refused its identity with status \(answer.head.status)")
+        }
+        return link
+    }
+
+    /// Counts the kept connections as just used: the guest was paused, and for it no time has passed.
+    package func wake() {
+        http.renewIdle()
+    }
+
+    /// Closes the connections that are not in use.
+    package func close() {
+        http.closeIdle()
+    }
+}
