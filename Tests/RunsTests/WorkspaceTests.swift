@@ -30,7 +30,7 @@ func permissions(_ path: String) -> UInt32? {
         ("e\u{301}", "-home-user-e-"), ("🐦", "-home-user---"),
     ])
     func `has its sessions where Claude Code puts them`(name: String, folder: String) {
-        let link = GuestLink(address: SocketAddress.unix("/nowhere"), token: Secret("t"))
+        let link = GuestLink(GuestLine(to: .unix("/nowhere")), token: Secret("t"))
         let workspace = Workspace(link: link, name: name)
         #expect(workspace.sessionFile("abc") == "/home/user/.claude/projects/\(folder)/abc.jsonl")
     }
