@@ -117,7 +117,7 @@ extension Martlet {
 
         @Test func `on time ends the run, and what was done until then is reported`() async throws {
             let run = try await shared().run(
-                Say.steps(Say.bash("echo changed > file"), Say.forever),
+                Say.steps(Say.bash("echo changed > file; tail -f /dev/null")),
                 ["--timeout", "45s", "Go"]
             )
             let report = try run.ended(.timedOut)
