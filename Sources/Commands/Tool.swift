@@ -6,20 +6,14 @@ import Wire
 
 /// The program `martlet`: understands its line, does what it says, and ends with the status that tells how it went.
 package enum Tool {
-    /// Runs the program.
-    ///
-    /// Called by the first thread before there is a second: a thread has the mask of the one that started it, and a signal
-    /// that any thread lets in ends the process. For the same reason the first thread waits here and is no asynchronous
-    /// `main`: that one ends up in libdispatch's loop, which lets every signal in.
+    /// Runs the program. Nothing may have been started before, since signals must be blocked in every thread; the first one
+    /// waits in ``runMainTask(blocking:_:)``, which says why this is no asynchronous `main`.
     package static func main() -> Never {
         let ending = [SIGINT, SIGTERM, SIGHUP].filter { !isIgnored($0) }
         signal(SIGPIPE, SIG_IGN)
-        // The program itself: its end is the process's.
-        Task {
-            let status = await status(of: Array(CommandLine.arguments.dropFirst()), endedBy: ending)
-            exit(status.rawValue)
+        runMainTask(blocking: ending + [SIGWINCH]) {
+            await status(of: Array(CommandLine.arguments.dropFirst()), endedBy: ending).rawValue
         }
-        while true { pause() }
     }
 
     private static func status(of words: [String], endedBy ending: [Int32]) async -> Status {

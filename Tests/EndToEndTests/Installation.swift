@@ -121,7 +121,8 @@ final class Installation: Sendable {
     func endDaemon(_ signal: Int32) async throws {
         guard let child = daemon.withLock({ $0.take() }) else { return }
         child.send(signal)
-        _ = try await withDeadline(.seconds(60)) { try await child.exit.value() }
+        let status = try await withDeadline(.seconds(60)) { try await child.exit.value() }
+        guard status.isSuccess || signal == SIGKILL else { throw Unexpected("The daemon ended with \(status)") }
     }
 
     var daemonLog: String {
