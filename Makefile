@@ -1,6 +1,6 @@
 # Everything from a clean clone: `make demo` shows one real run, `make test` proves that all of it works.
 
-.PHONY: help setup build demo test bench format lint clean
+.PHONY: help setup build demo test bench fuzz format lint clean
 
 help: ## Says what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -19,6 +19,9 @@ test: build ## Checks formatting, runs unit tests, then end-to-end tests in real
 
 bench: build ## Measures what SPECIFICATION.md promises
 	@scripts/bench
+
+fuzz: ## Throws random bytes at the parsers, for a bounded number of runs
+	@Tests/Fuzz/run
 
 format: ## Formats all Swift code
 	@swift format -i -r Sources Tests Package.swift

@@ -315,33 +315,43 @@ struct Run: Sendable {
 
     // MARK: Afterwards
 
-    /// Brings out what the run leaves. What can not be brought out is a warning: the result stands without it.
+    /// Brings out what the run leaves, all at once. What can not be brought out is a warning: the result stands without it.
     private func collect(_ workspace: Workspace, _ progress: inout RunProgress) async {
-        let directory = store.directory(id)
+        let session = progress.report.sessionID
+        async let diff = Self.trying { try await workspace.diff() }
+        async let state = Self.trying { try await keepState(workspace, session) }
+        for path in options.artifacts {
+            progress.report.artifacts.append(await artifact(path, workspace, store.artifacts(id)))
+        }
         do {
-            if let diff = try await workspace.diff() {
+            if let diff = try await diff.get() {
                 progress.report.diff = diff
                 try Files.write(diff.utf8, to: store.diff(id))
             }
         } catch {
             progress.report.warnings.append("The diff could not be made: \(error)")
         }
-        for path in options.artifacts {
-            progress.report.artifacts.append(await artifact(path, workspace, "\(directory)/artifacts"))
-        }
-        do {
-            try await workspace.pack(to: store.workspace(id))
-            if let session = progress.report.sessionID {
-                let bytes = try await workspace.link.readFile(
-                    workspace.sessionFile(session),
-                    user: Workspace.user,
-                    limit: 256 * 1024 * 1024
-                )
-                try Files.write(bytes, to: store.session(id))
-            }
-        } catch {
+        if case .failure(let error) = await state {
             progress.report.warnings.append("The run can not be gone on with: its state could not be kept: \(error)")
         }
+    }
+
+    /// What a later run needs to go on with this one: the working directory and the session.
+    private func keepState(_ workspace: Workspace, _ session: String?) async throws {
+        try await workspace.pack(to: store.workspace(id))
+        guard let session else { return }
+        let bytes = try await workspace.link.readFile(
+            workspace.sessionFile(session),
+            user: Workspace.user,
+            limit: 256 * 1024 * 1024
+        )
+        try Files.write(bytes, to: store.session(id))
+    }
+
+    private static func trying<Value: Sendable>(
+        _ body: @Sendable () async throws -> Value
+    ) async -> Result<Value, any Error> {
+        do { return .success(try await body()) } catch { return .failure(error) }
     }
 
     private func artifact(_ path: String, _ workspace: Workspace, _ directory: String) async -> RunReport.Artifact {

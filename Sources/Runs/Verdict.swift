@@ -37,7 +37,9 @@ enum RoundEnd: Sendable, Hashable {
     private static func failure(_ ending: AgentTranscript.Ending) -> RunReport.Failure {
         let words = ending.text.isEmpty ? ending.errors.joined(separator: "; ") : ending.text
         guard let status = ending.apiStatus else {
-            return RunReport.Failure(code: "agent_error", message: "Claude Code failed (\(ending.subtype)): \(words)")
+            // An error of a round that was carried to its end comes as 'success', which helps nobody.
+            let kind = ending.subtype == "success" ? "" : " (\(ending.subtype))"
+            return RunReport.Failure(code: "agent_error", message: "Claude Code failed\(kind): \(words)")
         }
         let advice =
             switch status {

@@ -102,6 +102,8 @@ package final class Sandbox: Sendable {
     func openTunnels(_ carry: @escaping @Sendable (TunnelOpening, any ByteStream) async -> Void) {
         let link = link
         let task = Task(executorPreference: EventLoop.shared) {
+            // The first command goes first; a program that wants out earlier waits for a tunnel in the guest.
+            try? await EventLoop.shared.sleep(for: .milliseconds(50))
             // A guest that does not take tunnels has no way out, which harms nobody but itself.
             while !Task.isCancelled {
                 try? await link.serveTunnels(4, carry)

@@ -47,14 +47,19 @@ extension Martlet {
 
         @Test func `leaves no orphan of a program that is killed`() async throws {
             try await with { martlet, id in
-                let line = [
-                    "exec", id, "--", "sh", "-c", "setsid tail -f /dev/zero.x & tail -f /dev/null & echo begun; wait",
-                ]
-                let (output, _) = try await martlet.martlet(live: line) { program in
+                let programs = "setsid tail -f /dev/null & (tail -f /dev/null &) ; echo begun; tail -f /dev/null"
+                let (output, _) = try await martlet.martlet(live: ["exec", id, "--", "sh", "-c", programs]) { program in
                     try await program.says("begun")
-                    program.child.send(SIGINT)
+                    var client = martlet.client
+                    client.headers[SandboxHeaders.id] = id
+                    let running = try await client.call(ListProcesses.self, Empty()).processes
+                    let pid = try #require(running.first { $0.config.args?.contains(programs) == true }).pid
+                    _ = try await client.call(
+                        SignalProcess.self,
+                        .init(process: ProcessSelector(pid: pid), signal: "SIGNAL_SIGKILL")
+                    )
                 }
-                #expect(output.status == .exited(130), "\(output.errorText)")
+                #expect(output.status == .exited(137), "\(output.errorText)")
                 let left = try await martlet.martlet(["exec", id, "--", "pgrep", "-c", "tail"])
                 #expect(left.text == "0\n")
             }
