@@ -122,7 +122,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "Sandboxes", "Records",
+                "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink", "Sandboxes",
+                "Records",
             ]
         ),
     ]

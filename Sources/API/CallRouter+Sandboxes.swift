@@ -7,17 +7,15 @@ import Wire
 
 extension CallRouter {
     mutating func addSandboxCalls(_ sandboxes: SandboxRegistry) {
-        on(CreateSandbox.self) { request, _ in
+        on(CreateSandbox.self) { request, context in
             try await refusing {
-                let sandbox = try await sandboxes.create(
-                    NewSandbox(
-                        template: request.template,
-                        environment: request.environment,
-                        metadata: request.metadata,
-                        lifetime: request.lifetime.map { .seconds($0) }
-                    )
+                let new = NewSandbox(
+                    template: request.template,
+                    environment: request.environment,
+                    metadata: request.metadata,
+                    lifetime: request.lifetime.map { .seconds($0) }
                 )
-                return SandboxInfo(sandbox, sandboxes)
+                return SandboxInfo(try await create(new, for: context, in: sandboxes), sandboxes)
             }
         }
         on(GetSandbox.self) { request, _ in
@@ -33,6 +31,29 @@ extension CallRouter {
         on(ReadConsole.self) { request, _ in
             try await refusing { ReadConsole.Response(text: try sandboxes.sandbox(request.id).machine.consoleTail()) }
         }
+    }
+}
+
+/// Makes a sandbox for a caller that waits for it; of one that nobody waits for any more, nothing is left.
+private func create(
+    _ new: NewSandbox,
+    for context: CallRouter.Context,
+    in sandboxes: SandboxRegistry
+) async throws -> Sandbox {
+    try await withThrowingTaskGroup(of: Sandbox?.self) { group in
+        group.addTask { try await sandboxes.create(new) }
+        group.addTask {
+            try? await context.exchange.clientGone()
+            return nil
+        }
+        defer { group.cancelAll() }
+        if let first = try await group.next(), let sandbox = first { return sandbox }
+        group.cancelAll()
+        // It may have been made at that very moment.
+        while let rest = try? await group.next() {
+            if let sandbox = rest { try? await sandboxes.kill(sandbox.id) }
+        }
+        throw CallError(.canceled, "The caller went away")
     }
 }
 

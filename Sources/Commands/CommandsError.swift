@@ -27,6 +27,8 @@ package struct CommandsError: Error, Sendable, CustomStringConvertible {
         package static let daemonLost = Code(rawValue: "daemonLost")
         /// The daemon runs, and not with the model that this command is to use.
         package static let otherModel = Code(rawValue: "otherModel")
+        /// The sandbox of a program is no more.
+        package static let sandboxEnded = Code(rawValue: "sandboxEnded")
         package static let toolFailed = Code(rawValue: "toolFailed")
         package static let notWritten = Code(rawValue: "notWritten")
     }

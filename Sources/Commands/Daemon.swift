@@ -58,6 +58,8 @@ enum Daemon {
             )
         }
         defer { lock.close() }
+        // What may be refused comes first: nothing was touched then.
+        let listener = try listen(options)
         let engine = try await QEMUEngine.detect(accelerator: options.accelerator, memory: home.probe)
         let database = try await Database(path: home.database, migrations: Migration.all)
         let upstream = try ModelUpstream.fromEnvironment()
@@ -84,7 +86,6 @@ enum Daemon {
             )
         }
 
-        let listener = try listen(options)
         let stop = Latch<Bool>()
         let url = "http://\(listener.address)"
         let server = ControlServer(

@@ -30,19 +30,21 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     package var created: Date
     package var ends: Date?
     package var metadata: [String: String]
+    /// What it was made from: the template may be built anew or removed while its sandboxes go on.
+    package var manifest: TemplateManifest?
 
     package init(
         id: String,
-        template: String,
-        buildID: String,
+        template: TemplateManifest,
         machine: String,
         created: Date,
         ends: Date?,
         metadata: [String: String]
     ) {
         self.id = id
-        self.template = template
-        self.buildID = buildID
+        self.template = template.name
+        buildID = template.buildID
+        manifest = template
         self.machine = machine
         self.created = created
         self.ends = ends

@@ -118,8 +118,7 @@ package final class SandboxRegistry: Sendable {
         let now = Date()
         let record = SandboxRecord(
             id: id,
-            template: template.manifest.name,
-            buildID: template.manifest.buildID,
+            template: template.manifest,
             machine: machine.directory.split(separator: "/").last.map(String.init) ?? "",
             created: now,
             ends: request.lifetime.map { now.addingTimeInterval($0 / .seconds(1)) },
@@ -248,7 +247,9 @@ package final class SandboxRegistry: Sendable {
         var found: [Sandbox] = []
         for (record, token) in try await records.all() {
             let directory = "\(home.machines)/\(record.machine)"
-            guard let template = try? templates.build(record.buildID, name: record.template),
+            guard
+                let template = record.manifest
+                    ?? (try? templates.build(record.buildID, name: record.template).manifest),
                 let machine = try? await engine.adopt(directory)
             else {
                 lost.append(record.id)
@@ -265,7 +266,7 @@ package final class SandboxRegistry: Sendable {
             }
             kept.insert(record.machine)
             found.append(
-                Sandbox(record: record, template: template.manifest, machine: machine, link: link, token: token)
+                Sandbox(record: record, template: template, machine: machine, link: link, token: token)
             )
         }
         _ = await engine.sweep(home.machines, keeping: kept)

@@ -69,8 +69,43 @@ enum ExecCommand {
             hasTerminal: hasTerminal,
             forwardsInput: invocation.flag("--interactive") || hasTerminal || !surroundings.inputIsTerminal
         )
-        if hasTerminal, surroundings.inputIsTerminal { return try await Terminal.raw { try await session.run() } }
-        return try await session.run()
+        do {
+            guard hasTerminal, surroundings.inputIsTerminal else { return try await session.run() }
+            return try await Terminal.raw { try await session.run() }
+        } catch let error where isBreak(error) {
+            guard try await hasEnded(sandbox.id, daemon) else { throw error }
+            throw CommandsError(
+                .sandboxEnded,
+                "The sandbox '\(sandbox.id)' ended before '\(program)' did",
+                cause: error
+            )
+        }
+    }
+
+    /// Whether the connection to the program broke, as against an answer that says why it could not be run.
+    private static func isBreak(_ error: any Error) -> Bool {
+        switch error {
+        case let error as CallError: error.code == .dataLoss || error.code == .unavailable
+        case is HTTPError: true
+        default: false
+        }
+    }
+
+    /// Whether it was the sandbox's end that cut a program off. The daemon hears of it a moment after the connection broke.
+    private static func hasEnded(_ id: String, _ daemon: DaemonConnection) async throws -> Bool {
+        do {
+            return try await retrying(every: .milliseconds(20), for: .seconds(2)) {
+                do {
+                    _ = try await daemon.client.call(GetSandbox.self, SandboxReference(id: id))
+                    return nil
+                } catch let error as CallError {
+                    return error.code == .notFound
+                }
+            }
+        } catch let error where !(error is CancellationError) {
+            // Nobody knows, or there is no daemon any more; the first error says what is known.
+            return false
+        }
     }
 
     private static func missing(_ invocation: Invocation) throws -> ArgumentsError {

@@ -30,6 +30,10 @@ enum TemplateCommands {
     static func table(_ templates: [TemplateInfo]) -> String {
         var table = Table("NAME", "CPUS", "MEMORY", "DISK", "AGE", "CONTENTS")
         for template in templates {
+            if let problem = template.problem {
+                table.add(template.name, "-", "-", "-", "-", "not usable: \(problem)")
+                continue
+            }
             let contents = template.contents.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
             table.add(
                 template.name,
@@ -37,7 +41,7 @@ enum TemplateCommands {
                 "\(template.memoryMiB) MiB",
                 "\(template.diskMiB) MiB",
                 Readable.age(of: template.created),
-                template.problem.map { "not usable: \($0)" } ?? contents.joined(separator: ", ")
+                contents.joined(separator: ", ")
             )
         }
         return table.text
