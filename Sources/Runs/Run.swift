@@ -166,7 +166,19 @@ struct Run: Sendable {
             guard error is DeadlineExceeded else { throw error }
             // The sandbox is well: what the agent has changed by now is worth having.
             progress.fail(error)
+            if let outcome = outcomeInHand() {
+                progress.report.outcome = outcome
+                progress.report.error = nil
+                progress.report.warnings.append("The time was used up after the result had been handed over")
+            }
         }
+    }
+
+    /// What the result handed over so far is worth, for an agent that was cut off afterwards; nil when there is none, or it
+    /// says nothing.
+    private func outcomeInHand() -> RunOutcome? {
+        guard let schema, let result = schema.accepted(), schema.emptiness(of: result) == nil else { return nil }
+        return schema.attempts().last(where: \.isValid)?.round == 0 ? .valid : .repaired
     }
 
     /// Races the agent against the run's time, and against the end of its machine.
@@ -388,7 +400,9 @@ struct Run: Sendable {
         }
         if let schema { report.attempts = schema.attempts() }
         if let sandbox = progress.sandbox {
-            report.kept = options.keep && sandbox.isRunning
+            // One that was kept before this run stays, whoever goes on in it.
+            let isKept = options.keep || (previous?.kept == true && previous?.sandboxID == sandbox.id)
+            report.kept = isKept && sandbox.isRunning
             if !report.kept { try? await sandboxes.kill(sandbox.id) }
         }
         // Sums of small prices: what is beyond a millionth of a dollar is noise.
