@@ -109,11 +109,12 @@ extension Martlet {
             }
         }
 
-        @Test func `is forgotten when its guest powers off`() async throws {
+        @Test func `is forgotten when its guest ends by itself`() async throws {
             let martlet = try shared()
             try await martlet.withSandbox { sandbox in
                 let directory = try martlet.directory(of: sandbox)
-                _ = try await martlet.exec(sandbox, "sh", "-c", "echo o > /proc/sysrq-trigger")
+                // At once, without a shutdown: under TCG a guest that powers off in order has been seen to hang in its kernel.
+                _ = try await martlet.exec(sandbox, "sh", "-c", "echo b > /proc/sysrq-trigger")
                 try await martlet.forgets(sandbox, directory)
             }
         }

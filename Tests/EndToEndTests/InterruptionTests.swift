@@ -41,7 +41,7 @@ extension Martlet {
             let martlet = try shared()
             let run = try await disturbed(martlet) { _, sandbox in
                 try await martlet.martlet([
-                    "exec", "-u", "root", sandbox.id, "sh", "-c", "echo o > /proc/sysrq-trigger",
+                    "exec", "-u", "root", sandbox.id, "sh", "-c", "echo b > /proc/sysrq-trigger",
                 ])
             }
             let report = try run.ended(.sandboxFailed)
