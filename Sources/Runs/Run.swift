@@ -44,7 +44,8 @@ struct Run: Sendable {
         do {
             try await work(&progress)
         } catch {
-            progress.fail(error)
+            // Whatever broke when the run was stopped: that it was stopped is why.
+            progress.fail(Task.isCancelled ? CancellationError() : error)
         }
         let finishing = progress
         // A task of its own: the teardown of a cancelled run must not be cancelled.
