@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `holds no thread of the concurrency pool while it waits`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `holds no thread of the concurrency pool while it waits`() async throws {
         try await Folder.with { folder in
             let release = DispatchSemaphore(value: 0)
             let count = ProcessInfo.processInfo.activeProcessorCount + 2

@@ -15,6 +15,11 @@ struct Model: Sendable {
     var acts: [Played.Act] { played.all.map(\.act) }
     var requests: [Played] { played.all }
 
+    /// Waits until the server has met a client with a fault.
+    func firstFault() async throws {
+        try await withDeadline(.seconds(60)) { [played] in try await played.faulted.value() }
+    }
+
     var url: String { "http://\(address)" }
 
     static func with(
@@ -49,7 +54,12 @@ struct Model: Sendable {
 private final class PlayedList: Sendable {
     private let list = Mutex<[Played]>([])
     var all: [Played] { list.withLock { $0 } }
-    func add(_ played: Played) { list.withLock { $0.append(played) } }
+    let faulted = Latch<Void>()
+
+    func add(_ played: Played) {
+        list.withLock { $0.append(played) }
+        if case .fault = played.act { faulted.set(()) }
+    }
 }
 
 /// A client of the Messages API that keeps its conversation, as an agent does.
