@@ -32,6 +32,10 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     package var metadata: [String: String]
     /// What it was made from: the template may be built anew or removed while its sandboxes go on.
     package var manifest: TemplateManifest?
+    /// Nil in records of sandboxes that were made before there was one.
+    package var ingress: IngressPolicy?
+    /// What opens the ports of a sandbox without public traffic.
+    package var trafficToken: String?
 
     package init(
         id: String,

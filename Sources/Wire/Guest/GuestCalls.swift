@@ -54,6 +54,10 @@ public enum GuestProtocol {
     /// connection, and its first line, JSON (``TunnelOpening``), says where that goes.
     public static let tunnelPath = "/martlet/tunnel"
     public static let tunnelUpgrade = "martlet-tunnel"
+    /// `POST` here with this `Upgrade` and `port` in the query becomes a connection to that port of the guest's loopback; 502
+    /// when nothing listens there.
+    public static let connectPath = "/martlet/connect"
+    public static let connectUpgrade = "martlet-connect"
     /// `POST` a tar stream here: `path`, `username`. It is unpacked into the directory, which is made if missing.
     public static let unpackPath = "/martlet/unpack"
     /// `GET` a tar stream of a directory from here: `path`, `username`.
