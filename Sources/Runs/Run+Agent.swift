@@ -1,0 +1,192 @@
+import Gateway
+import Glibc
+import GuestLink
+import Linux
+import Sandboxes
+import Wire
+
+/// The agent at work: round after round, until its result is valid or nothing more would mend it.
+extension Run {
+    /// Lets the agent work, and takes what it did into the report however that ended.
+    func letWork(
+        _ sandbox: Sandbox,
+        _ workspace: Workspace,
+        _ endpoint: GuestGateway.Opening,
+        _ progress: inout RunProgress
+    ) async throws {
+        let record = AgentRecord()
+        let clock = ContinuousClock()
+        let start = clock.now
+        do {
+            try await withAgentDeadline(sandbox) { try await converse(sandbox, workspace, endpoint, record) }
+            let work = record.work
+            work.apply(to: &progress)
+            let detail = schema == nil ? nil : work.verdict.outcome.rawValue
+            try await tell(.step(.init(step: .result, milliseconds: work.judgingMilliseconds, detail: detail)))
+        } catch {
+            var work = record.work
+            if work.agentMilliseconds == 0 { work.agentMilliseconds = Int((clock.now - start) / .milliseconds(1)) }
+            work.result = schema?.accepted()
+            work.apply(to: &progress)
+            guard error is DeadlineExceeded else { throw error }
+            // The sandbox is well: what the agent has changed by now is worth having.
+            progress.fail(error)
+            if let outcome = outcomeInHand() {
+                progress.report.outcome = outcome
+                progress.report.error = nil
+                progress.report.warnings.append("The time was used up after the result had been handed over")
+            }
+        }
+    }
+
+    /// What the result handed over so far is worth, for an agent that was cut off afterwards; nil when there is none, or it
+    /// says nothing.
+    private func outcomeInHand() -> RunOutcome? {
+        guard let schema, let result = schema.accepted(), schema.emptiness(of: result) == nil else { return nil }
+        return schema.attempts().last(where: \.isValid)?.round == 0 ? .valid : .repaired
+    }
+
+    /// Races the agent against the run's time, and against the end of its machine.
+    private func withAgentDeadline(_ sandbox: Sandbox, _ body: @Sendable @escaping () async throws -> Void) async throws
+    {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await withDeadline(.seconds(options.timeout)) { try await body() }
+                return true
+            }
+            group.addTask {
+                _ = try await sandbox.ended.value()
+                return false
+            }
+            defer { group.cancelAll() }
+            let isDone: Bool
+            do {
+                isDone = try await group.next() == true
+            } catch let error where !(error is CancellationError || error is DeadlineExceeded) {
+                // The line to a guest breaks a moment before the end of its machine is known.
+                guard (try? await withDeadline(.seconds(3), { try await sandbox.ended.value() })) != nil else {
+                    throw error
+                }
+                isDone = false
+            }
+            guard isDone else {
+                throw SandboxError(
+                    .ended,
+                    "The sandbox ended during the run: its machine was stopped from outside or crashed"
+                )
+            }
+        }
+    }
+
+    /// Lets the agent work, and resumes it while that may mend what is missing.
+    private func converse(
+        _ sandbox: Sandbox,
+        _ workspace: Workspace,
+        _ endpoint: GuestGateway.Opening,
+        _ record: AgentRecord
+    ) async throws {
+        let output = try Descriptor.open(store.transcript(id), O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+        var prompt = Array(options.prompt)
+        var session = AgentCommand.Session.new(Random.uuid())
+        if let previous = previous?.sessionID { session = .resumed(previous) }
+        let clock = ContinuousClock()
+        for round in 0...max(0, options.repairAttempts) {
+            let start = clock.now
+            try await tell(.step(.init(step: .agent, milliseconds: nil, detail: round == 0 ? nil : "repair \(round)")))
+            schema?.beginRound()
+            let end = try await runAgent(round, prompt, session, sandbox, workspace, endpoint, record, output)
+            let milliseconds = Int((clock.now - start) / .milliseconds(1))
+            let (result, verdict) = judge(round, end, endpoint)
+            let judging = Int((clock.now - start) / .milliseconds(1)) - milliseconds
+            let work = record.change { work in
+                if round == 0 { work.agentMilliseconds = milliseconds } else { work.repairMilliseconds += milliseconds }
+                work.judgingMilliseconds += judging
+                (work.result, work.verdict) = (result, verdict)
+                return work
+            }
+            try await tell(.step(.init(step: .agent, milliseconds: milliseconds, detail: verdict.outcome.rawValue)))
+            guard let reason = work.verdict.repair, round < options.repairAttempts, let id = work.transcript.sessionID
+            else { break }
+            if let limit = options.maxTurns, work.transcript.turns >= limit { break }
+            prompt = Array(reason.utf8)
+            session = .resumed(id)
+        }
+    }
+
+    private func judge(_ round: Int, _ end: RoundEnd, _ endpoint: GuestGateway.Opening) -> (JSONValue?, Verdict) {
+        var end = end
+        // The gateway refuses once the money is gone; the agent only sees that its model failed.
+        if case .failed = end, let limit = options.maxCostUSD, (endpoint.usage.costUSD ?? 0) >= limit { end = .budget }
+        guard let schema else {
+            guard case .finished(let text) = end else { return (nil, .ofText(end)) }
+            return (.string(text), .ofText(end))
+        }
+        let accepted = schema.accepted()
+        let verdict = Verdict.ofResult(
+            round: round,
+            end: end,
+            hasResult: accepted != nil,
+            degeneracy: accepted.flatMap { schema.emptiness(of: $0) },
+            lastFaults: schema.lastFaults(),
+            tool: "mcp__\(AgentCommand.server)__\(options.toolName)"
+        )
+        return (accepted, verdict)
+    }
+
+    private func runAgent(
+        _ round: Int,
+        _ prompt: [UInt8],
+        _ session: AgentCommand.Session,
+        _ sandbox: Sandbox,
+        _ workspace: Workspace,
+        _ endpoint: GuestGateway.Opening,
+        _ record: AgentRecord,
+        _ output: Descriptor
+    ) async throws -> RoundEnd {
+        let promptFile = "\(AgentCommand.directory)/prompt-\(round).txt"
+        try await sandbox.link.writeFile(prompt, to: promptFile, user: Workspace.user)
+        var systemPromptFile: String?
+        if let text = AgentCommand.systemPrompt(options) {
+            let path = "\(AgentCommand.directory)/system-prompt.txt"
+            try await sandbox.link.writeFile(Array(text.utf8), to: path, user: Workspace.user)
+            systemPromptFile = path
+        }
+        let spent = endpoint.usage.costUSD ?? 0
+        let command = AgentCommand(
+            options: options,
+            session: session,
+            promptFile: promptFile,
+            systemPromptFile: systemPromptFile,
+            workingDirectory: workspace.path,
+            budgetUSD: round == 0 ? options.maxCostUSD.map { max(0.000001, $0 - spent) } : nil,
+            maxTurns: options.maxTurns.map { max(1, $0 - record.work.transcript.turns) }
+        )
+        record.change { $0.transcript.beginRound() }
+        let (tell, schema) = (tell, schema)
+        do {
+            return try await sandbox.link.start(withUser(command.command)) { events in
+                var reader = AgentReader(record: record, output: output, endpoint: endpoint, schema: schema, tell: tell)
+                return try await reader.read(&events)
+            }
+        } catch {
+            await endAgent(of: sandbox, record)
+            throw error
+        }
+    }
+
+    /// Ends an agent that nobody listens to any more: its guest may live on, and its files are about to be looked at.
+    private func endAgent(of sandbox: Sandbox, _ record: AgentRecord) async {
+        guard sandbox.isRunning, let pid = record.change({ $0.processID.take() }) else { return }
+        // In a task of its own: that the run was cancelled is why the agent must end.
+        let link = sandbox.link
+        await Task {
+            try? await withDeadline(.seconds(5)) { try await link.signal(pid, "SIGNAL_SIGKILL") }
+        }.value
+    }
+
+    private func withUser(_ command: GuestLink.Command) -> GuestLink.Command {
+        var command = command
+        command.user = Workspace.user
+        return command
+    }
+}
