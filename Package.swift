@@ -109,7 +109,7 @@ let package = Package(
         tests("GatewayTests", ["Gateway", "HTTP", "Linux", "Wire"]),
         tests("TLSTests", ["TLS", "HTTP", "Linux"]),
         tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),
-        tests("GuestAgentTests", ["CLinux", "GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
+        tests("GuestAgentTests", ["CLinux", "GuestAgent", "GuestLink", "Linux", "HTTP", "RPC", "Wire"]),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
         tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "Schemas", "HTTP", "Linux", "Wire"]),
         tests(

@@ -43,17 +43,24 @@ package final class Agent: Sendable {
     private let authority: Authority
     private let processes: Processes
     private let tunnels: Tunnels
+    private let ports = Ports()
+    private let journal: Journal
+    private let samples: Samples
     private let files: FileTransfer
     private let archives: Archives
-    private let meter = Meter()
     private let router: CallRouter
 
     package init(_ settings: AgentSettings) throws {
         self.settings = settings
         authority = Authority(bootstrap: settings.bootstrap)
+        let journal = Journal()
+        let samples = Samples()
+        self.journal = journal
+        self.samples = samples
         processes = Processes(
             groups: try settings.controlGroups.map { path throws(LinuxError) in try ControlGroups(path) },
-            spoolDirectory: settings.spoolDirectory
+            spoolDirectory: settings.spoolDirectory,
+            journal: journal
         )
         tunnels = Tunnels(patience: settings.tunnelPatience)
         let requester = Requesters(users: settings.users, authority: authority)
@@ -62,6 +69,10 @@ package final class Agent: Sendable {
         var router = CallRouter()
         ProcessService(processes: processes, requester: requester).register(in: &router)
         FilesystemService(requester: requester).register(in: &router)
+        router.on(ReadJournal.self) { request, _ in
+            ReadJournal.Response(entries: journal.read(after: request.after, limit: request.limit))
+        }
+        router.on(ReadMetrics.self) { _, _ in ReadMetrics.Response(samples: samples.all) }
         self.router = router
     }
 
@@ -84,6 +95,7 @@ package final class Agent: Sendable {
         try await withThrowingTaskGroup { group in
             group.addTask { try await server.run(on: listener) }
             group.addTask { [tunnels] in try await tunnels.run(on: gateway) }
+            group.addTask { [samples, authority] in try await samples.run { authority.isOpen } }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -104,12 +116,13 @@ package final class Agent: Sendable {
         case ("GET", "/files"): try await files.download(exchange)
         case ("POST", "/files"): try await Self.hearingOut(exchange, files.upload)
         case ("GET", "/metrics"):
-            let metrics = try await BlockingPool.run { [meter] in meter.measure() }
-            try await Self.respond(exchange, metrics)
+            let sample = try await BlockingPool.run { [samples] in samples.measure() }
+            try await Self.respond(exchange, Metrics(sample))
         case ("GET", "/envs"): try await Self.respond(exchange, authority.surroundings.variables)
         case ("POST", GuestProtocol.unpackPath): try await Self.hearingOut(exchange, archives.unpack)
         case ("GET", GuestProtocol.packPath): try await archives.pack(exchange)
         case ("POST", GuestProtocol.tunnelPath): try await tunnels.park(exchange)
+        case ("POST", GuestProtocol.connectPath): try await ports.connect(exchange)
         case ("POST", GuestProtocol.releasePath): try await release(exchange)
         default: throw HTTPError(404, "There is no '\(request.method) \(request.path)' in this guest")
         }
@@ -131,7 +144,9 @@ package final class Agent: Sendable {
         }
         if settings.ownsMachine { try await BlockingPool.run { try MachineIdentity.apply(identity) } }
         try authority.take(identity, headers)
-        tunnels.dropAll()
+        dropConnections()
+        journal.empty()
+        try await BlockingPool.run { [samples] in samples.restart() }
         try await exchange.respond(204)
     }
 
@@ -139,8 +154,15 @@ package final class Agent: Sendable {
     private func release(_ exchange: Exchange) async throws {
         await processes.killAll()
         authority.release()
-        tunnels.dropAll()
+        dropConnections()
+        journal.changeOwner()
+        samples.empty()
         try await exchange.respond(204)
+    }
+
+    private func dropConnections() {
+        tunnels.dropAll()
+        ports.dropAll()
     }
 
     /// Reads a body to its end also where it is refused: many clients send all of it before they look for the answer, and

@@ -234,6 +234,27 @@ package struct GuestLink: Sendable {
         )
     }
 
+    // MARK: Ports
+
+    /// Connects to a port of the guest, whichever of its addresses the server there listens on; the caller closes the stream.
+    ///
+    /// - Throws: ``CallError`` `unavailable` when nothing listens there, or the guest does not answer.
+    package func connect(port: UInt16) async throws -> any ByteStream {
+        let head = RequestHead(
+            method: "POST",
+            target: "\(GuestProtocol.connectPath)?port=\(port)",
+            headers: calls.headers
+        )
+        do {
+            return try await http.upgrade(head, to: GuestProtocol.connectUpgrade)
+        } catch let error as HTTPError {
+            if error.status == 502 { throw CallError(.unavailable, "The sandbox is running but port is not open") }
+            throw CallError(CallError.code(forStatus: error.status), "The guest did not connect to port \(port)")
+        } catch let error as LinuxError {
+            throw CallError(.unavailable, "The guest can not be reached: \(error)")
+        }
+    }
+
     // MARK: Tunnels
 
     /// Keeps `count` connections waiting in the guest for its own programs to come out by, until the task is cancelled.

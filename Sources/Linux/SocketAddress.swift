@@ -2,7 +2,7 @@ import Glibc
 
 /// Where a socket listens or connects.
 package enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
-    /// An IPv4 address in dotted form and a port; port 0 lets the kernel choose.
+    /// An address, IPv4 in dotted form or IPv6 with colons, and a port; port 0 lets the kernel choose.
     case tcp(String, UInt16)
     /// A path. One longer than the 107 bytes of `sun_path` is reached through its directory's descriptor.
     case unix(String)
@@ -11,7 +11,7 @@ package enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .tcp(let host, let port): "\(host):\(port)"
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path): path
         }
     }
@@ -21,6 +21,14 @@ package enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
         _ body: (_ family: Int32, UnsafePointer<sockaddr>, socklen_t) throws(LinuxError) -> Result
     ) throws(LinuxError) -> Result {
         switch self {
+        case .tcp(let host, let port) where host.contains(":"):
+            var address = sockaddr_in6()
+            address.sin6_family = sa_family_t(AF_INET6)
+            address.sin6_port = port.bigEndian
+            guard inet_pton(AF_INET6, host, &address.sin6_addr) == 1 else {
+                throw LinuxError(LinuxError.Code(rawValue: EINVAL), "'\(host)' is not an IPv6 address")
+            }
+            return try Self.rebound(&address, AF_INET6, body)
         case .tcp(let host, let port):
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)

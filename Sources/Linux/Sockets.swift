@@ -125,6 +125,7 @@ extension Descriptor {
 
     func boundAddress(_ requested: SocketAddress) throws(LinuxError) -> SocketAddress {
         guard case .tcp(let host, 0) = requested else { return requested }
+        // The port stands at the same place in an IPv6 address, which is longer and cut off here.
         var address = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         try check("read the address of a socket") {

@@ -1,6 +1,7 @@
 import CLinux
 import FoundationEssentials
 import Glibc
+import GuestLink
 import HTTP
 import Linux
 import RPC
@@ -71,6 +72,9 @@ struct RunningAgent: Sendable {
     static let headers: Headers = ["Host": "guest", GuestProtocol.tokenHeader: token]
 
     var calls: CallClient { CallClient(http: http, headers: Self.headers) }
+
+    /// The host's own way to it.
+    var link: GuestLink { GuestLink(GuestLine(to: address), token: Secret(Self.token)) }
 
     static let identity = GuestIdentity(
         accessToken: token,

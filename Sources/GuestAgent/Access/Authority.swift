@@ -33,6 +33,9 @@ final class Authority: Sendable {
         state.withLock { if case .open(_, let surroundings) = $0 { surroundings } else { Surroundings() } }
     }
 
+    /// Whether the guest is somebody's.
+    var isOpen: Bool { state.withLock { if case .open = $0 { true } else { false } } }
+
     /// Refuses a request without the current token.
     func admit(_ headers: Headers) throws(HTTPError) {
         let token: SecretHash? = state.withLock { if case .open(let token, _) = $0 { token } else { nil } }

@@ -33,6 +33,7 @@ final class GuestProcess: Sendable {
     private let child: ChildProcess
     private let group: ControlGroup?
     private let outlets: [Outlet]
+    private let journal: ProcessJournal
     /// Why the agent has killed it, if it has.
     private let kill = Mutex<KillReason?>(nil)
 
@@ -47,7 +48,8 @@ final class GuestProcess: Sendable {
         group: ControlGroup?,
         outlets: [Outlet],
         input: ProcessInputs,
-        output: any OutputStore
+        output: any OutputStore,
+        journal: ProcessJournal
     ) {
         config = request.process
         tag = request.tag
@@ -57,6 +59,7 @@ final class GuestProcess: Sendable {
         self.outlets = outlets
         self.input = input
         self.output = output
+        self.journal = journal
     }
 
     var pid: UInt32 { UInt32(child.pid) }
@@ -92,9 +95,12 @@ final class GuestProcess: Sendable {
         input.close()
         for outlet in outlets { outlet.channel.close() }
         output.finish()
+        let told = ProcessEvent.End(status, loss: nil).status ?? ""
         if case .overtime(let limit) = kill.withLock({ $0 }) {
+            journal.finish("\(told): it ran longer than \(limit)")
             ending.set(.overtime(limit))
         } else {
+            journal.finish(told)
             ending.set(.status(status))
         }
     }
@@ -106,6 +112,7 @@ final class GuestProcess: Sendable {
         var left = outlet.capacity
         // A read of a cancelled task still takes what is there, and fails where it would wait.
         while let bytes = try? await outlet.channel.read(upTo: OutputChunk.limit), !bytes.isEmpty {
+            journal.take(outlet.stream, bytes)
             await output.add(outlet.stream, bytes)
             if Task.isCancelled {
                 left -= bytes.count

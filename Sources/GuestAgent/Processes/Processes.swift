@@ -21,9 +21,11 @@ final class Processes: Sendable {
     private let byPID = Mutex<[UInt32: GuestProcess]>([:])
     private let groups: ControlGroups?
     private let spoolDirectory: String
+    private let journal: Journal
 
-    init(groups: ControlGroups?, spoolDirectory: String) {
+    init(groups: ControlGroups?, spoolDirectory: String, journal: Journal) {
         self.groups = groups
+        self.journal = journal
         self.spoolDirectory = spoolDirectory
     }
 
@@ -127,7 +129,8 @@ final class Processes: Sendable {
             group: group,
             outlets: plumbing.outlets,
             input: plumbing.input,
-            output: output
+            output: output,
+            journal: ProcessJournal(journal, pid: UInt32(child.pid), config)
         )
     }
 

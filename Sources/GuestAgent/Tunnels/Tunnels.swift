@@ -25,8 +25,7 @@ final class Tunnels: Sendable {
     }
 
     private let parked = Mutex<[Parked]>([])
-    /// The pairs that are joined now, by a number of their own.
-    private let joined = Mutex<(pairs: [UInt64: [any ByteStream]], next: UInt64)>(([:], 0))
+    private let joined = JoinedStreams()
     private let changes = Changes()
     private let patience: Duration
 
@@ -71,8 +70,7 @@ final class Tunnels: Sendable {
     /// Closes every tunnel: after a resume they lead to a host that is no longer there, which nothing would tell a program
     /// that waits for an answer.
     func dropAll() {
-        let streams = joined.withLock { $0.pairs.values.flatMap { $0 } }
-        for stream in streams { stream.close() }
+        joined.closeAll()
         let dropped = parked.withLock { parked in
             defer { parked = [] }
             return parked
@@ -102,10 +100,10 @@ final class Tunnels: Sendable {
         let opening = Array(try JSONEncoder().encode(TunnelOpening(port: port))) + [0x0A]
         while true {
             let tunnel = try await withDeadline(patience) { try await self.take() }
-            let key = join(connection, tunnel.stream)
+            let key = joined.add(connection, tunnel.stream)
             tunnel.isTaken.set(())
             defer {
-                joined.withLock { $0.pairs[key] = nil }
+                joined.remove(key)
                 tunnel.isDone.set(())
             }
             guard try await tunnel.isReleased.value(), (try? await tunnel.stream.write(opening)) != nil else {
@@ -114,14 +112,6 @@ final class Tunnels: Sendable {
             }
             await splice(connection, tunnel.stream)
             return
-        }
-    }
-
-    private func join(_ streams: any ByteStream...) -> UInt64 {
-        joined.withLock { joined in
-            joined.next += 1
-            joined.pairs[joined.next] = streams
-            return joined.next
         }
     }
 
