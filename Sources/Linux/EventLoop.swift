@@ -100,7 +100,7 @@ package final class EventLoop: TaskExecutor, Sendable {
         guard let next = timers.withLock({ $0.next }) else { return -1 }
         let left = (next - .now).components
         if left.seconds < 0 || left.attoseconds < 0 { return 0 }
-        return Int32(min(left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000 + 1, 3_600_000))
+        return Int32(min(left.seconds, 3600) * 1000 + left.attoseconds / 1_000_000_000_000_000 + 1)
     }
 
     /// Waits. Unlike `Task.sleep`, a wait that is cancelled leaves nothing behind: deadlines are mostly cancelled.

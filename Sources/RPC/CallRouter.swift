@@ -17,7 +17,12 @@ package struct CallRouter: Sendable {
         }
     }
 
-    private var handlers: [String: @Sendable (Exchange) async throws -> Void] = [:]
+    private struct Handler {
+        let contentType: String
+        let answer: @Sendable (Exchange) async throws -> Void
+    }
+
+    private var handlers: [String: Handler] = [:]
 
     package init() {}
 
@@ -25,7 +30,7 @@ package struct CallRouter: Sendable {
         _ call: Call.Type,
         _ answer: @escaping @Sendable (Call.Request, Context) async throws -> Call.Response
     ) {
-        handlers[Call.name] = { exchange in
+        handle(Call.name, Self.unaryType) { exchange in
             let response: Call.Response
             do {
                 let body = try await exchange.body.collect(limit: Envelope.limit)
@@ -43,7 +48,7 @@ package struct CallRouter: Sendable {
         _ call: Call.Type,
         _ answer: @escaping @Sendable (Call.Request, Context, EventWriter<Call.Event>) async throws -> Void
     ) {
-        handlers[Call.name] = { exchange in
+        handle(Call.name) { exchange in
             let request: Call.Request
             do {
                 var messages = MessageReader<Call.Request>(exchange.body)
@@ -78,15 +83,19 @@ package struct CallRouter: Sendable {
         }
     }
 
-    mutating func handle(_ name: String, _ handler: @escaping @Sendable (Exchange) async throws -> Void) {
-        handlers[name] = handler
+    mutating func handle(
+        _ name: String,
+        _ contentType: String = CallRouter.streamType,
+        _ answer: @escaping @Sendable (Exchange) async throws -> Void
+    ) {
+        handlers[name] = Handler(contentType: contentType, answer: answer)
     }
 
     package mutating func on<Call: ClientStreamingCall>(
         _ call: Call.Type,
         _ answer: @escaping @Sendable (MessageReader<Call.Message>, Context) async throws -> Call.Response
     ) {
-        handlers[Call.name] = { exchange in
+        handle(Call.name) { exchange in
             let result: Result<Call.Response, any Error>
             do {
                 let context = Context(headers: exchange.request.headers, exchange: exchange)
@@ -109,8 +118,36 @@ package struct CallRouter: Sendable {
     package func route(_ exchange: Exchange) async throws -> Bool {
         guard let handler = handlers[String(exchange.request.path.dropFirst())] else { return false }
         guard exchange.request.method == "POST" else { throw HTTPError(405, "Calls are made with POST") }
-        try await handler(exchange)
+        if let type = exchange.request.headers["Content-Type"]?.prefix(while: { $0 != ";" && $0 != " " }).lowercased(),
+            type != handler.contentType
+        {
+            throw HTTPError(415, "This call takes '\(handler.contentType)', not '\(type)'")
+        }
+        do throws(CallError) {
+            try Self.check(exchange.request.headers)
+        } catch {
+            try await Self.refuse(exchange, error)
+            return true
+        }
+        try await handler.answer(exchange)
         return true
+    }
+
+    /// Refuses what is not said in this protocol, or in a form of it that is not spoken here.
+    private static func check(_ headers: Headers) throws(CallError) {
+        for name in ["Content-Encoding", "Connect-Content-Encoding"] {
+            if let coding = headers[name]?.lowercased(), coding != "identity", !coding.isEmpty {
+                throw CallError(.unimplemented, "unknown compression \"\(coding)\": supported encodings are identity")
+            }
+        }
+        if let version = headers["Connect-Protocol-Version"], version != "1" {
+            throw CallError(.invalidArgument, "The Connect protocol's version here is \"1\", not \"\(version)\"")
+        }
+        if let limit = headers["Connect-Timeout-Ms"] {
+            guard (1...10).contains(limit.utf8.count), limit.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+                throw CallError(.invalidArgument, "Connect-Timeout-Ms has up to ten digits, and is not '\(limit)'")
+            }
+        }
     }
 
     /// Answers with an error as a unary call tells it.
@@ -118,8 +155,10 @@ package struct CallRouter: Sendable {
         try await exchange.respond(error.httpStatus, unaryHeaders, body: encode(error))
     }
 
-    static let unaryHeaders: Headers = ["Content-Type": "application/json"]
-    static let streamHeaders: Headers = ["Content-Type": "application/connect+json"]
+    static let unaryType = "application/json"
+    static let streamType = "application/connect+json"
+    static let unaryHeaders: Headers = ["Content-Type": unaryType]
+    static let streamHeaders: Headers = ["Content-Type": streamType]
 
     static func decode<Value: Decodable>(_ bytes: [UInt8]) throws(CallError) -> Value {
         do {
