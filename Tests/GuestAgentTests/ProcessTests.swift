@@ -290,8 +290,8 @@ import Wire
 }
 
 @Suite struct `live output` {
-    private static let chunk = [UInt8](repeating: 1, count: OutputChunk.limit)
-    private static let chunksToFill = LiveOutput.queueLimit / OutputChunk.limit
+    private static let chunk = [UInt8](repeating: 1, count: OutputStream.stdout.chunkLimit)
+    private static let chunksToFill = LiveOutput.queueLimit / OutputStream.stdout.chunkLimit
 
     @Test func `cuts off the reader who holds up another one, after what it has`() async throws {
         let output = LiveOutput()

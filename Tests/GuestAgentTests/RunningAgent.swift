@@ -105,6 +105,34 @@ struct RunningAgent: Sendable {
         return (answer.head.status, answer.body)
     }
 
+    /// Makes a unary call with a body as it stands.
+    func ask(_ name: String, _ json: String, _ headers: Headers = [:]) async throws -> (status: Int, body: JSONValue) {
+        let type: Headers = ["Content-Type": "application/json"]
+        let answer = try await send("POST", "/\(name)", type.adding(headers), Array(json.utf8))
+        return (answer.status, try JSONValue(parsing: answer.body))
+    }
+
+    /// Makes a streaming call with a message as it stands and gives all that comes back, the last message included.
+    func hear(_ name: String, _ json: String, _ headers: Headers = [:]) async throws -> (
+        type: String?, said: [JSONValue]
+    ) {
+        var head = RequestHead(method: "POST", target: "/\(name)", headers: Self.headers)
+        head.headers["Content-Type"] = "application/connect+json"
+        let answer = try await http.send(
+            RequestHead(method: "POST", target: head.target, headers: head.headers.adding(headers)),
+            body: .bytes(Envelope(payload: Array(json.utf8)).encoded)
+        )
+        var decoder = EnvelopeDecoder()
+        decoder.add(answer.body)
+        var said: [JSONValue] = []
+        while let envelope = try decoder.next() {
+            said.append(try JSONValue(parsing: envelope.payload))
+            #expect(envelope.isEnd == (said.last?["event"] == nil))
+        }
+        #expect(!decoder.isInsideEnvelope)
+        return (answer.head.headers["Content-Type"], said)
+    }
+
     /// Runs a shell line to its end.
     func shell(_ line: String, _ change: (inout StartProcess.Request) -> Void = { _ in }) async throws -> Story {
         var request = StartProcess.Request(process: ProcessConfig(cmd: "/bin/sh", args: ["-c", line]), stdin: false)
@@ -114,6 +142,15 @@ struct RunningAgent: Sendable {
             try await story.readAll(&events)
             return story
         }
+    }
+}
+
+extension Headers {
+    /// With the fields of `others` in place of its own.
+    func adding(_ others: Headers) -> Headers {
+        var all = self
+        for field in others.fields { all[field.name] = field.value }
+        return all
     }
 }
 

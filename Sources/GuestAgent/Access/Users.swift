@@ -34,13 +34,13 @@ package enum Users: Sendable {
     /// The user that E2B's templates have.
     static let fallback = "user"
 
-    /// Reads the name from `Authorization: Basic base64("name:")`; nil when the header is absent.
+    /// Reads the name from `Authorization: Basic base64("name:")`; nil when the header or the name is absent.
     static func name(_ headers: Headers) throws(CallError) -> String? {
         guard let header = headers["Authorization"] else { return nil }
         let parts = header.split(separator: " ")
         guard parts.count == 2, parts[0].lowercased() == "basic", let bytes = Data(base64Encoded: String(parts[1]))
         else { throw CallError(.unauthenticated, "The Authorization header is not 'Basic' and a user's name") }
-        return String(decoding: bytes, as: UTF8.self).split(separator: ":", omittingEmptySubsequences: false).first
-            .map(String.init)
+        let name = String(decoding: bytes, as: UTF8.self).prefix { $0 != ":" }
+        return name.isEmpty ? nil : String(name)
     }
 }

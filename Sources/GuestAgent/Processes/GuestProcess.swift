@@ -111,7 +111,7 @@ final class GuestProcess: Sendable {
     private func carry(_ outlet: Outlet) async {
         var left = outlet.capacity
         // A read of a cancelled task still takes what is there, and fails where it would wait.
-        while let bytes = try? await outlet.channel.read(upTo: OutputChunk.limit), !bytes.isEmpty {
+        while let bytes = try? await outlet.channel.read(upTo: outlet.stream.chunkLimit), !bytes.isEmpty {
             journal.take(outlet.stream, bytes)
             await output.add(outlet.stream, bytes)
             if Task.isCancelled {
@@ -121,9 +121,12 @@ final class GuestProcess: Sendable {
         }
     }
 
-    /// Sends a signal to the process; SIGKILL reaches all that it has started.
+    /// Sends a signal to the process; SIGKILL reaches all that it has started, and is waited for: whoever kills a process
+    /// and then looks for it must not find it.
     func signal(_ number: Int32) async {
-        if number == SIGKILL { await kill(.request) } else { child.send(number) }
+        guard number == SIGKILL else { return child.send(number) }
+        await kill(.request)
+        _ = try? await withDeadline(.seconds(2)) { [child] in try await child.exit.value() }
     }
 
     private func kill(_ reason: KillReason) async {

@@ -4,13 +4,18 @@ import Wire
 /// Which of a process's outputs.
 enum OutputStream: Sendable {
     case stdout, stderr, terminal
+
+    /// The most bytes that one event carries.
+    var chunkLimit: Int {
+        switch self {
+        case .stdout, .stderr: 32 * 1024
+        case .terminal: 16 * 1024
+        }
+    }
 }
 
 /// Bytes that a process wrote.
 struct OutputChunk: Sendable {
-    /// The most that one event carries.
-    static let limit = 32 * 1024
-
     var stream: OutputStream
     var bytes: [UInt8]
 

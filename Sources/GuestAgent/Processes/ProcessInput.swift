@@ -18,7 +18,7 @@ final class ProcessInputs: Sendable {
 
     private let state: Mutex<State>
     /// A channel takes one writer at a time, and messages must not mix.
-    private let turns = Turns()
+    private let turns = AsyncLock()
 
     static func none() -> ProcessInputs { ProcessInputs(.none) }
     static func pipe(_ channel: Channel) -> ProcessInputs { ProcessInputs(.pipe(channel)) }
@@ -32,7 +32,7 @@ final class ProcessInputs: Sendable {
 
     /// Writes, and waits until the process has taken it or its pipe has.
     func write(_ input: ProcessInput) async throws {
-        try await turns.withTurn {
+        try await turns.withLock { [self] in
             let (channel, bytes) = try target(of: input)
             do {
                 try await channel.write(bytes)
@@ -61,7 +61,7 @@ final class ProcessInputs: Sendable {
 
     /// Says the end of standard input; what was written before is still delivered.
     func end() async throws {
-        try await turns.withTurn {
+        try await turns.withLock { [self] in
             switch state.withLock({ $0 }) {
             case .pipe: close()
             case .terminal:

@@ -3,6 +3,14 @@ import Linux
 import RPC
 import Wire
 
+extension CallRouter.Context {
+    /// How often the caller wants to hear that a quiet stream lives.
+    var keepalivePause: Duration {
+        let seconds = headers["Keepalive-Ping-Interval"].flatMap { Int64($0) } ?? 90
+        return .seconds(min(max(1, seconds), 86_400))
+    }
+}
+
 /// `process.Process`, as E2B's envd speaks it.
 struct ProcessService: Sendable {
     let processes: Processes
@@ -25,7 +33,10 @@ struct ProcessService: Sendable {
         }
         router.on(ConnectProcess.self) { request, context, events in
             let process = try processes.find(request.process)
-            try await Self.tell(process, process.output.reader(), events, context)
+            // Here the caller's limit is for the stream alone: somebody else has started the process.
+            try await Self.within(context.timeout) {
+                try await Self.tell(process, process.output.reader(), events, context)
+            }
         }
         router.on(ListProcesses.self) { _, _ in
             ListProcesses.Response(
@@ -39,12 +50,12 @@ struct ProcessService: Sendable {
         }
         router.on(SendProcessInput.self) { request, context in
             let process = try processes.findRunning(request.process)
-            try await Self.within(context.timeout) { try await process.input.write(request.input) }
+            try await Self.whileWanted(context) { try await process.input.write(request.input) }
             return Empty()
         }
         router.on(CloseProcessInput.self) { request, context in
             let process = try processes.findRunning(request.process)
-            try await Self.within(context.timeout) { try await process.input.end() }
+            try await Self.whileWanted(context) { try await process.input.end() }
             return Empty()
         }
         router.on(SignalProcess.self) { request, _ in
@@ -66,6 +77,24 @@ struct ProcessService: Sendable {
         }
     }
 
+    /// Runs `body` as long as somebody waits for it: a process that does not read its input makes others wait.
+    private static func whileWanted(
+        _ context: CallRouter.Context,
+        _ body: @Sendable @escaping () async throws -> Void
+    ) async throws {
+        try await within(context.timeout) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await body() }
+                group.addTask {
+                    try await context.exchange.clientGone()
+                    throw CancellationError()
+                }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
+        }
+    }
+
     private static func within(
         _ limit: Duration?,
         _ body: @Sendable @escaping () async throws -> Void
@@ -83,12 +112,12 @@ struct ProcessService: Sendable {
         defer { reader.close() }
         // Clients take a stream that begins with anything else for broken.
         try await events.send(ProcessStreamEvent(.start(pid: process.pid)))
-        let pause = context.headers["Keepalive-Ping-Interval"].flatMap { Int64($0) }.map { max(1, $0) } ?? 90
+        let pause = context.keepalivePause
         try await withThrowingTaskGroup(of: Bool.self) { group in
             defer { group.cancelAll() }
             group.addTask {
                 while true {
-                    try await Task.sleep(for: .seconds(pause))
+                    try await EventLoop.shared.sleep(for: pause)
                     reader.keepAlive()
                 }
             }

@@ -51,7 +51,7 @@ final class Processes: Sendable {
         guard let tag = selector.tag else { throw CallError(.invalidArgument, "A process is named by its pid or tag") }
         let named = byPID.withLock { $0.values.filter { $0.tag == tag } }
         guard let process = named.first(where: \.isRunning) ?? named.first else {
-            throw CallError(.notFound, "process with tag '\(tag)' not found")
+            throw CallError(.notFound, "process with tag \(tag) not found")
         }
         return process
     }

@@ -119,7 +119,7 @@ final class SpooledOutput: OutputStore {
                     while place.run < state.runs.count {
                         let run = state.runs[place.run]
                         if place.offset < run.end {
-                            let count = min(run.end - place.offset, OutputChunk.limit)
+                            let count = min(run.end - place.offset, run.stream.chunkLimit)
                             return .read(run.stream, offset: place.offset, count: count)
                         }
                         // Only the last run still grows.

@@ -31,6 +31,10 @@ public enum StatFile: UnaryCall {
     public struct Request: Codable, Sendable, Hashable {
         public var path: String
         public init(path: String) { self.path = path }
+
+        public init(from decoder: any Decoder) throws {
+            path = try decoder.container(keyedBy: CodingKeys.self).text(.path)
+        }
     }
 
     public struct Response: Codable, Sendable, Hashable {
@@ -50,6 +54,12 @@ public enum ListDirectory: UnaryCall {
         public init(path: String, depth: UInt32? = nil) {
             self.path = path
             self.depth = depth
+        }
+
+        public init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            path = try fields.text(.path)
+            depth = try fields.integer(.depth)
         }
     }
 
@@ -78,6 +88,12 @@ public enum MoveFile: UnaryCall {
         public init(source: String, destination: String) {
             self.source = source
             self.destination = destination
+        }
+
+        public init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            source = try fields.text(.source)
+            destination = try fields.text(.destination)
         }
     }
 }

@@ -7,6 +7,12 @@ public struct ProcessSelector: Codable, Sendable, Hashable {
 
     public init(pid: UInt32) { self.pid = pid }
     public init(tag: String) { self.tag = tag }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        pid = try fields.integer(.pid)
+        tag = try fields.decodeIfPresent(String.self, forKey: .tag)
+    }
 }
 
 /// What to run: a program, not a shell line.
@@ -23,6 +29,14 @@ public struct ProcessConfig: Codable, Sendable, Hashable {
         self.envs = envs
         self.cwd = cwd
     }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        cmd = try fields.text(.cmd)
+        args = try fields.decodeIfPresent([String].self, forKey: .args)
+        envs = try fields.decodeIfPresent([String: String].self, forKey: .envs)
+        cwd = try fields.decodeIfPresent(String.self, forKey: .cwd)
+    }
 }
 
 /// A terminal's size in characters.
@@ -33,6 +47,12 @@ public struct TerminalSize: Codable, Sendable, Hashable {
     public init(cols: UInt32, rows: UInt32) {
         self.cols = cols
         self.rows = rows
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        cols = try fields.integer(.cols) ?? 0
+        rows = try fields.integer(.rows) ?? 0
     }
 }
 
@@ -50,6 +70,12 @@ public struct ProcessInput: Codable, Sendable, Hashable {
 
     public init(stdin: Data) { self.stdin = stdin }
     public init(pty: Data) { self.pty = pty }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        stdin = try fields.bytes(.stdin)
+        pty = try fields.bytes(.pty)
+    }
 }
 
 /// What happens to a process: `start`, any number of `data`, one `end`; `keepalive` in between.
@@ -249,6 +275,17 @@ public enum SignalProcess: UnaryCall {
         public init(process: ProcessSelector, signal: String) {
             self.process = process
             self.signal = signal
+        }
+
+        public init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            process = try fields.decode(ProcessSelector.self, forKey: .process)
+            // A name, or the number that the protocol has for it.
+            if let number = try? fields.decode(Int32.self, forKey: .signal) {
+                signal = [9: "SIGNAL_SIGKILL", 15: "SIGNAL_SIGTERM"][number] ?? String(number)
+            } else {
+                signal = try fields.text(.signal)
+            }
         }
     }
 }
