@@ -17,6 +17,9 @@ package struct TemplateManifest: Codable, Sendable, Hashable {
     package var initialRAMDisk: String
     package var commandLine: String
     package var rootImage: String
+    /// The directories of all that it was made from, which the next build of it uses again. Manifests of earlier versions
+    /// do not say.
+    package var layers: [String]?
     package var memoryBytes: Int64
     package var diskMiB: Int
     /// The guest agent's generation; see ``GuestProtocol/generation``.
@@ -81,6 +84,10 @@ package struct Template: Sendable {
 /// A build is made under `building/`, put on disk, and renamed to its place whole; then the name is pointed to it. So a name
 /// points to a whole build or to what it pointed to before.
 package struct TemplateStore: Sendable {
+    /// What programs written elsewhere call a template that is here by another name. A template of such a name of its own
+    /// comes first.
+    private static let aliases = ["anthropic-claude-code": "claude", "claude-code-with-mcp": "claude"]
+
     package enum File {
         package static let manifest = "manifest.json"
         package static let bootstrap = "bootstrap"
@@ -118,14 +125,19 @@ package struct TemplateStore: Sendable {
     ///   its files are not what the manifest says.
     package func template(_ name: String) throws -> Template {
         guard Self.isName(name), let id = try? Files.read(nameFile(name)) else {
-            let known = names()
-            let hint =
-                known.isEmpty
-                ? "there is none yet; build one with 'martlet template build claude'"
-                : "there are: \(known.joined(separator: ", "))"
-            throw SandboxError(.templateNotFound, "There is no template '\(name)'; \(hint)")
+            if let other = Self.aliases[name] { return try template(other) }
+            throw SandboxError(.templateNotFound, "There is no template '\(name)'; \(hint(missing: name))")
         }
         return try build(String(decoding: id, as: UTF8.self), name: name)
+    }
+
+    /// What to do about a name that there is not.
+    private func hint(missing name: String) -> String {
+        if BuildTemplate.recipes.contains(name) { return "build it with 'martlet template build \(name)'" }
+        let known = names()
+        return known.isEmpty
+            ? "there is none yet; build one with 'martlet template build claude'"
+            : "there are: \(known.joined(separator: ", "))"
     }
 
     /// The template that a build made, whether or not a name points to it.

@@ -15,14 +15,20 @@ package struct BuildKeys: Sendable, Hashable {
         var keys: [Layer: String] = [:]
         keys[.kernel] = try await Tools.digest([epoch, recipe.release, recipe.kernelPackage] + recipe.modules)
         keys[.base] = try await Tools.digest([epoch, recipe.baseScript])
-        if let own = order.claudeProgram {
-            keys[.claude] = try await Tools.digest([epoch, try await Tools.digest(ofFile: own)])
-        } else {
-            keys[.claude] = try await Tools.digest([epoch, recipe.claudeDigest])
+        if let claude = recipe.claude {
+            let program: String
+            if let own = order.claudeProgram {
+                program = try await Tools.digest(ofFile: own)
+            } else {
+                program = claude.digest
+            }
+            keys[.claude] = try await Tools.digest([epoch, program])
+            keys[.packages] = try await Tools.digest([epoch, recipe.pythonVersion, claude.pythonRequirements])
         }
         let files = recipe.files.flatMap { [$0.path, $0.text] }
         keys[.disk] = try await Tools.digest(
-            [keys[.base] ?? "", keys[.claude] ?? "", recipe.diskScript, "\(recipe.diskMiB)"] + files
+            [keys[.base] ?? "", keys[.claude] ?? "", keys[.packages] ?? "", recipe.diskScript, "\(recipe.diskMiB)"]
+                + files
         )
         keys[.initialRAMDisk] = try await Tools.digest([
             keys[.kernel] ?? "", recipe.initialRAMDiskScript, try await Tools.digest(ofFile: order.guestProgram),
@@ -30,7 +36,7 @@ package struct BuildKeys: Sendable, Hashable {
         layers = keys
         machine = try await Tools.digest([
             keys[.disk] ?? "", keys[.initialRAMDisk] ?? "", recipe.kernelParameters, recipe.translatedKernelParameters,
-            WarmUp.recipe,
+            WarmUp.recipe(of: recipe),
             "\(GuestProtocol.generation)", "\(recipe.processors)", "\(recipe.memoryMiB)", recipe.user,
             recipe.directory, identity.engine, identity.build, identity.accelerator.rawValue,
             identity.processorModel,

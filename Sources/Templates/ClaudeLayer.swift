@@ -3,12 +3,14 @@ import Linux
 
 /// Makes the layer `claude`: the program from a wheel of PyPI, or a copy of one on the host.
 struct ClaudeLayer {
-    let order: BuildOrder
+    let claude: ClaudeCode
+    /// A program of this host to take instead of the pinned one.
+    let ownProgram: String?
     let cache: String
 
     func make(in place: LayerStore.Workplace, _ progress: Progress) async throws {
         let program = "\(place.result)/claude"
-        if let own = order.claudeProgram {
+        if let own = ownProgram {
             try await Tools.run(
                 "cp",
                 ["--reflink=auto", "--", own, program],
@@ -16,18 +18,17 @@ struct ClaudeLayer {
             )
         } else {
             try await extract(try await wheel(place, progress), to: program)
-            try await Self.demand(order.recipe.claudeDigest, of: program, "Claude Code \(order.recipe.claudeVersion)")
+            try await Self.demand(claude.digest, of: program, "Claude Code \(claude.version)")
         }
         try check("make '\(program)' executable") { chmod(program, 0o755) }
     }
 
     /// The wheel in the cache, fetched when it is not there.
     private func wheel(_ place: LayerStore.Workplace, _ progress: Progress) async throws -> String {
-        let recipe = order.recipe
-        let name = "\(recipe.wheelProject) \(recipe.wheelVersion)"
-        let cached = "\(cache)/\(recipe.wheelDigest).whl"
+        let name = "\(claude.wheelProject) \(claude.wheelVersion)"
+        let cached = "\(cache)/\(claude.wheelDigest).whl"
         if Files.exists(cached) {
-            if try await Tools.digest(ofFile: cached) == recipe.wheelDigest { return cached }
+            if try await Tools.digest(ofFile: cached) == claude.wheelDigest { return cached }
             progress.line("\(name) in the cache is damaged and is fetched again")
         }
         let folder = "\(place.scratch)/wheel"
@@ -36,8 +37,8 @@ struct ClaudeLayer {
             "python3",
             [
                 "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir",
-                "--disable-pip-version-check", "--progress-bar=off", "--platform", recipe.wheelPlatform,
-                "--dest", folder, "\(recipe.wheelProject)==\(recipe.wheelVersion)",
+                "--disable-pip-version-check", "--progress-bar=off", "--platform", claude.wheelPlatform,
+                "--dest", folder, "\(claude.wheelProject)==\(claude.wheelVersion)",
             ],
             failure: (
                 .downloadFailed,
@@ -48,7 +49,7 @@ struct ClaudeLayer {
         guard let file = Files.list(folder).first(where: { $0.hasSuffix(".whl") }) else {
             throw TemplateError(.downloadFailed, "pip said that it fetched \(name), and there is no such file")
         }
-        try await Self.demand(recipe.wheelDigest, of: "\(folder)/\(file)", name)
+        try await Self.demand(claude.wheelDigest, of: "\(folder)/\(file)", name)
         try await LayerStore.putOnDisk(folder)
         try Files.makeDirectory(cache)
         try Files.rename("\(folder)/\(file)", to: cached)
@@ -63,7 +64,7 @@ struct ClaudeLayer {
             """
         try await Tools.run(
             "python3",
-            ["-c", script, wheel, order.recipe.wheelMember, program],
+            ["-c", script, wheel, claude.wheelMember, program],
             failure: (.toolFailed, "Claude Code was not unpacked from its wheel")
         )
     }

@@ -3,7 +3,7 @@ import Linux
 
 /// Makes the layer `kernel` out of Debian's package.
 struct KernelLayer {
-    let recipe: ClaudeRecipe
+    let recipe: TemplateRecipe
 
     func make(in place: LayerStore.Workplace, _ progress: Progress) async throws {
         let package = try await packageName()

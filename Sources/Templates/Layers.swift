@@ -10,7 +10,9 @@ package enum Layer: String, CaseIterable, Sendable {
     case base
     /// `claude`: the program.
     case claude
-    /// `disk.raw`: base and program as a file system.
+    /// `packages/`: what Python programs import.
+    case packages
+    /// `disk.raw`: all of these as a file system.
     case disk
     /// `initramfs.cpio`: the guest's agent and the modules.
     case initialRAMDisk = "initramfs"

@@ -52,7 +52,7 @@ struct MachineBuild {
             try Files.write(secret.utf8, to: "\(building)/\(TemplateStore.File.bootstrap)")
             try await LayerStore.putOnDisk(building)
             try await atStep(.keep)
-            return TemplateManifest(
+            var manifest = TemplateManifest(
                 name: order.name,
                 buildID: buildID,
                 created: Date(),
@@ -64,6 +64,8 @@ struct MachineBuild {
                 directory: order.recipe.directory,
                 contents: contents
             )
+            manifest.layers = layers.values.sorted()
+            return manifest
         } catch {
             try? Files.remove(building)
             throw error

@@ -1,11 +1,13 @@
 // Templates: from a recipe to a machine at rest, from which sandboxes are made.
 //
 //     kernel ──────────────────► initramfs ─┐
-//     base ────┐                            ├─► machine: boot, warm up, save ─► published under its name
-//     claude ──┴───────────────► disk ──────┘
+//     base ──────┐                          ├─► machine: boot, warm up, save ─► published under its name
+//     claude ────┼─────────────► disk ──────┘
+//     packages ──┘
 //
 // Every box is made once for the digest of all that goes into it, in a place of its own, and comes to its name whole or not
-// at all; what is there already is used. The three on the left are made at once.
+// at all; what is there already is used, whichever template it was made for. Those on the left are made at once. The template
+// `base` is made without `claude` and `packages`.
 
 import FoundationEssentials
 import Linux
@@ -16,7 +18,7 @@ import Wire
 
 /// The steps of a build, in order; each can be made to fail in a test.
 package enum BuildStep: String, CaseIterable, Sendable {
-    case kernel, base, claude, disk, initialRAMDisk
+    case kernel, base, claude, packages, disk, initialRAMDisk
     case boot, health, identity, warmUp, release, save, move, keep, publish
 
     init(_ layer: Layer) {
@@ -25,6 +27,7 @@ package enum BuildStep: String, CaseIterable, Sendable {
             case .kernel: .kernel
             case .base: .base
             case .claude: .claude
+            case .packages: .packages
             case .disk: .disk
             case .initialRAMDisk: .initialRAMDisk
             }
@@ -91,11 +94,11 @@ package struct TemplateBuilder: Sendable {
         let keys = try await BuildKeys(order, epoch: layers.epoch, identity: engine.identity)
         let prefix = "\(keys.machine.prefix(24))-"
         if let current = try? templates.template(order.name).manifest, current.buildID.hasPrefix(prefix) {
-            for layer in Layer.allCases { progress.cached(layer.rawValue) }
+            for layer in order.recipe.layers { progress.cached(layer.rawValue) }
             progress.cached("machine")
             return current
         }
-        let missing = Layer.allCases.filter { !layers.has($0, keys[$0]) }
+        let missing = order.recipe.layers.filter { !layers.has($0, keys[$0]) }
         try checkSpace(missing, order)
         try await workshop.check(missing)
         let made = try await makeLayers(order, keys, progress)
@@ -119,7 +122,7 @@ package struct TemplateBuilder: Sendable {
             try? Files.remove(templates.buildingDirectory(manifest.buildID))
             throw error
         }
-        await collectLayers(used: Set(made.values))
+        await collectLayers()
         return manifest
     }
 
@@ -130,14 +133,25 @@ package struct TemplateBuilder: Sendable {
     {
         async let kernel = make(.kernel, [:], order, keys, progress)
         async let base = make(.base, [:], order, keys, progress)
-        async let claude = make(.claude, [:], order, keys, progress)
+        async let claude = makeIfWanted(.claude, order, keys, progress)
+        async let packages = makeIfWanted(.packages, order, keys, progress)
         var made: [Layer: String] = [:]
         made[.kernel] = try await kernel
         made[.initialRAMDisk] = try await make(.initialRAMDisk, made, order, keys, progress)
         made[.base] = try await base
         made[.claude] = try await claude
+        made[.packages] = try await packages
         made[.disk] = try await make(.disk, made, order, keys, progress)
         return made
+    }
+
+    private func makeIfWanted(
+        _ layer: Layer,
+        _ order: BuildOrder,
+        _ keys: BuildKeys,
+        _ progress: Progress
+    ) async throws -> String? {
+        order.recipe.layers.contains(layer) ? try await make(layer, [:], order, keys, progress) : nil
     }
 
     private func make(
@@ -159,12 +173,13 @@ package struct TemplateBuilder: Sendable {
         }
     }
 
-    /// Layers that no template stands on and this build did not use are of no further use. With a template that can not be
-    /// read nothing is removed: who knows what it stands on.
-    private func collectLayers(used: Set<String>) async {
-        var kept = used
+    /// Layers from which no template was made are of no further use. With a template that can not be read nothing is removed:
+    /// who knows what it stands on.
+    private func collectLayers() async {
+        var kept: Set<String> = []
         for name in templates.names() {
             guard let manifest = try? templates.template(name).manifest else { return }
+            kept.formUnion(manifest.layers ?? [])
             for path in [manifest.kernel, manifest.initialRAMDisk, manifest.rootImage] {
                 kept.insert(String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)))
             }
@@ -175,13 +190,13 @@ package struct TemplateBuilder: Sendable {
     // MARK: The request
 
     private func order(_ request: BuildTemplate.Request) throws -> BuildOrder {
-        guard request.name == ClaudeRecipe.name else {
+        guard var recipe = TemplateRecipe.all.first(where: { $0.name == request.name }) else {
+            let known = TemplateRecipe.all.map { "'\($0.name)'" }.joined(separator: " and ")
             throw TemplateError(
                 .unknownRecipe,
-                "There is no recipe for a template '\(request.name)'; there is one for '\(ClaudeRecipe.name)'"
+                "There is no recipe for a template '\(request.name)'; there are recipes for \(known)"
             )
         }
-        var recipe = ClaudeRecipe()
         recipe.processors = request.processors ?? recipe.processors
         recipe.memoryMiB = request.memoryMiB ?? recipe.memoryMiB
         recipe.diskMiB = request.diskMiB ?? recipe.diskMiB
@@ -197,6 +212,12 @@ package struct TemplateBuilder: Sendable {
         }
         var order = BuildOrder(recipe: recipe, name: request.name, guestProgram: guestBinary)
         if let path = request.claudeBinary {
+            guard recipe.claude != nil else {
+                throw TemplateError(
+                    .invalidRequest,
+                    "The template '\(request.name)' has no Claude Code in it to replace"
+                )
+            }
             guard let real = Files.resolved(path), !Files.isDirectory(real) else {
                 throw TemplateError(.invalidRequest, "There is no file '\(path)' to take as Claude Code")
             }
@@ -216,6 +237,7 @@ package struct TemplateBuilder: Sendable {
             case .kernel: needed += 256
             case .base: needed += 768
             case .claude: needed += 640
+            case .packages: needed += 192
             case .disk: needed += 1536
             case .initialRAMDisk: needed += 64
             }

@@ -17,6 +17,7 @@ enum Tools {
         case .kernel: ["apt-cache", "apt-get", "dpkg-deb", "lz4"]
         case .base: ["mmdebstrap", "unshare"] + (isRoot ? [] : ["newuidmap"])
         case .claude: ["python3", "sha256sum"]
+        case .packages: ["python3"]
         case .disk: ["tar", "mke2fs", "truncate"] + (isRoot ? [] : ["unshare", "newuidmap"])
         case .initialRAMDisk: ["cpio"]
         }

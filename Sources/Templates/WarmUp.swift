@@ -5,29 +5,38 @@ import Wire
 
 /// Uses a guest as its first runs will, so that what they need is in its memory when it is saved.
 ///
-/// The agent's code, the shell, the tools and Claude Code itself are read from the disk once, here; every sandbox finds them
-/// in the page cache that it shares with all others. It is also the proof that the guest works.
+/// The agent's code, the shell, Python, the tools and Claude Code itself are read from the disk once, here; every sandbox
+/// finds them in the page cache that it shares with all others. It is also the proof that the guest works.
 struct WarmUp {
     let guest: GuestLink
-    let recipe: ClaudeRecipe
+    let recipe: TemplateRecipe
     let progress: Progress
 
     private static let home = "/tmp/warm-up"
     private static let prompt = "Look around."
 
-    /// Everything here that shapes the guest; part of the template's key.
-    static var recipe: String {
-        [prepareScript, lookScript, turnScript, clearScript, CannedModel.name].joined(separator: "\n")
+    /// Everything here that shapes the guest of `recipe`; part of the template's key.
+    static func recipe(of recipe: TemplateRecipe) -> String {
+        let common = [lookScript, pythonScript, clearScript]
+        let claude = recipe.claude == nil ? [] : [packagesScript, prepareScript, turnScript, CannedModel.name]
+        return (common + claude).joined(separator: "\n")
     }
 
     /// Returns: versions of what is in the guest.
     func run() async throws -> [String: String] {
         try await touchAgent()
         progress.line("the guest's agent and tools are warm")
-        let versions = try await versions()
-        progress.line("Claude Code \(versions["claude"] ?? "") runs")
-        try await turn()
-        progress.line("Claude Code has finished a turn with tools")
+        var versions = [
+            "debian": try await firstWord("cat /etc/debian_version", "read Debian's version"),
+            "python": try await firstWord(Self.pythonScript, "run Python"),
+        ]
+        if recipe.claude != nil {
+            versions["fastmcp"] = try await firstWord(Self.packagesScript, "import FastMCP")
+            versions["claude"] = try await firstWord("claude --version", "run Claude Code")
+            progress.line("Claude Code \(versions["claude"] ?? "") runs")
+            try await turn()
+            progress.line("Claude Code has finished a turn with tools")
+        }
         try await shell(Self.clearScript, user: "root", "clear up")
         return versions
     }
@@ -36,6 +45,7 @@ struct WarmUp {
     private func touchAgent() async throws {
         for _ in 0..<8 {
             try await shell("true", user: recipe.user, "run a shell")
+            try await loginShell("true", "run a login shell")
             try await shell("true", user: "root", "run a shell as root")
         }
         try await shell(Self.lookScript, user: recipe.user, "run the tools")
@@ -51,13 +61,9 @@ struct WarmUp {
         try await guest.pack("/tmp/warm-up-tree", user: recipe.user) { _ in }
     }
 
-    private func versions() async throws -> [String: String] {
-        let claude = try await shell("claude --version", user: recipe.user, "run Claude Code")
-        let debian = try await shell("cat /etc/debian_version", user: recipe.user, "read Debian's version")
-        return [
-            "claude": String(claude.split(separator: " ").first ?? ""),
-            "debian": String(debian.split(separator: "\n").first ?? ""),
-        ]
+    private func firstWord(_ script: String, _ action: String) async throws -> String {
+        let text = try await shell(script, user: recipe.user, action)
+        return text.split { $0.isWhitespace }.first.map(String.init) ?? ""
     }
 
     /// One turn of Claude Code with a few tools, against a model that has its answers ready.
@@ -93,9 +99,19 @@ struct WarmUp {
         }
     }
 
+    /// As programs for E2B start every command.
+    private func loginShell(_ script: String, _ action: String) async throws {
+        try await shell(script, options: ["-l", "-c"], user: recipe.user, action)
+    }
+
     @discardableResult
-    private func shell(_ script: String, user: String, _ action: String) async throws -> String {
-        let result = try await guest.run(GuestLink.Command("/bin/bash", ["-c", script], user: user))
+    private func shell(
+        _ script: String,
+        options: [String] = ["-c"],
+        user: String,
+        _ action: String
+    ) async throws -> String {
+        let result = try await guest.run(GuestLink.Command("/bin/bash", options + [script], user: user))
         guard result.status == 0 else {
             throw TemplateError(
                 .guestFailed,
@@ -110,8 +126,18 @@ struct WarmUp {
         printf 'print("warm")\\n' > \(home)/project/main.py
         """
     private static let lookScript = """
-        cd /tmp && ls -la >/dev/null && git --version && rg --version >/dev/null && python3 -c 'import json, os' && \
-        tar --version >/dev/null && sudo -n true && bash -lc true
+        cd /tmp && ls -la >/dev/null && git --version && rg --version >/dev/null && curl --version >/dev/null && \
+        tar --version >/dev/null && sudo -n true && ss -Htln && TERM=xterm-256color tput cols >/dev/null && ps >/dev/null && \
+        git init --quiet warm && cd warm && echo warm > file && git add file && \
+        git -c user.name=warm -c user.email=warm@localhost commit --quiet -m warm && git status --short && git log --oneline
+        """
+    /// What small programs and servers import, under both names of the interpreter.
+    private static let pythonScript = """
+        python3 -c 'import asyncio, http.server, json, os, platform, re, socket, ssl, subprocess, urllib.request' && \
+        python -c 'import platform; print(platform.python_version())'
+        """
+    private static let packagesScript = """
+        python -c 'import fastmcp; from fastmcp import FastMCP; print(fastmcp.__version__)'
         """
     private static let turnScript = """
         printf '\(prompt)' | exec claude --print --output-format stream-json --verbose --max-turns 8 \

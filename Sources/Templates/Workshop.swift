@@ -23,7 +23,7 @@ package protocol Workshop: Sendable {
 
 /// What is to be built.
 package struct BuildOrder: Sendable {
-    package var recipe: ClaudeRecipe
+    package var recipe: TemplateRecipe
     package var name: String
     /// The guest's agent, on the host.
     package var guestProgram: String
@@ -50,27 +50,33 @@ package struct HostWorkshop: Workshop {
         _ order: BuildOrder,
         _ progress: Progress
     ) async throws {
-        func part(_ layer: Layer, _ file: String) throws(TemplateError) -> String {
-            guard let directory = made[layer] else {
-                throw TemplateError(.invalidRequest, "The layer '\(layer.rawValue)' has not been made")
-            }
-            return "\(directory)/\(file)"
+        /// Empty where the recipe has no such layer.
+        func part(_ layer: Layer, _ file: String) -> String { made[layer].map { "\($0)/\(file)" } ?? "" }
+        func needClaude() throws(TemplateError) -> ClaudeCode {
+            if let claude = order.recipe.claude { return claude }
+            throw TemplateError(.invalidRequest, "The template '\(order.name)' is made without '\(layer.rawValue)'")
         }
         switch layer {
         case .kernel: try await KernelLayer(recipe: order.recipe).make(in: place, progress)
         case .base: try await makeBase(in: place, order.recipe, progress)
-        case .claude: try await ClaudeLayer(order: order, cache: cache).make(in: place, progress)
+        case .claude:
+            try await ClaudeLayer(claude: try needClaude(), ownProgram: order.claudeProgram, cache: cache)
+                .make(in: place, progress)
+        case .packages:
+            try await PythonPackagesLayer(recipe: order.recipe, requirements: try needClaude().pythonRequirements)
+                .make(in: place, progress)
         case .disk:
             try await makeDisk(
                 in: place,
-                base: try part(.base, "root.tar"),
-                claude: try part(.claude, "claude"),
+                base: part(.base, "root.tar"),
+                claude: part(.claude, "claude"),
+                packages: part(.packages, "packages"),
                 order.recipe
             )
         case .initialRAMDisk:
             try await Tools.script(
                 order.recipe.initialRAMDiskScript,
-                [order.guestProgram, try part(.kernel, "modules"), place.scratch, "\(place.result)/initramfs.cpio"],
+                [order.guestProgram, part(.kernel, "modules"), place.scratch, "\(place.result)/initramfs.cpio"],
                 failure: (.toolFailed, "The initial RAM disk was not made")
             )
         }
@@ -84,7 +90,7 @@ package struct HostWorkshop: Workshop {
         try await WarmUp(guest: guest, recipe: order.recipe, progress: progress).run()
     }
 
-    private func makeBase(in place: LayerStore.Workplace, _ recipe: ClaudeRecipe, _ progress: Progress) async throws {
+    private func makeBase(in place: LayerStore.Workplace, _ recipe: TemplateRecipe, _ progress: Progress) async throws {
         let failure = (TemplateError.Code.downloadFailed, "Debian's base system was not made")
         let line: @Sendable (String) -> Void = { progress.line($0) }
         let output = "\(place.result)/root.tar"
@@ -123,7 +129,8 @@ package struct HostWorkshop: Workshop {
         in place: LayerStore.Workplace,
         base: String,
         claude: String,
-        _ recipe: ClaudeRecipe
+        packages: String,
+        _ recipe: TemplateRecipe
     ) async throws {
         let files = "\(place.scratch)/files"
         for file in recipe.files {
@@ -134,7 +141,7 @@ package struct HostWorkshop: Workshop {
         }
         try await Tools.script(
             recipe.diskScript,
-            [base, claude, files, place.scratch, "\(place.result)/disk.raw", "\(recipe.diskMiB)"],
+            [base, files, place.scratch, "\(place.result)/disk.raw", "\(recipe.diskMiB)", claude, packages],
             ownsFiles: true,
             failure: (.toolFailed, "The disk image was not made")
         )

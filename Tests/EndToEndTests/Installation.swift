@@ -20,8 +20,8 @@ final class Installation: Sendable {
     static let binary = Program.variable("MARTLET_TEST_BIN") ?? packageRoot + "/.build/release/martlet"
     static let isPossible = templates != nil && Files.exists(binary)
     static let absence: Comment = """
-        The product is not tested from end to end: build it, and set MARTLET_TEST_HOME to a MARTLET_HOME with a built template \
-        'claude', as scripts/test does
+        The product is not tested from end to end: build it, and set MARTLET_TEST_HOME to a MARTLET_HOME with the \
+        templates 'base' and 'claude', as scripts/test does
         """
 
     /// A credential that opens nothing; wherever it is found, a real one would be.
@@ -57,9 +57,11 @@ final class Installation: Sendable {
     ///
     /// - Parameters:
     ///   - variables: of the daemon; a nil takes one away.
+    ///   - templates: those that it has; machines wait for each.
     ///   - starts: whether a daemon is started before `body`.
     static func with(
         variables: [String: String?] = [:],
+        templates: Set<String> = ["claude"],
         starts: Bool = true,
         _ body: @Sendable @escaping (Installation) async throws -> Void
     ) async throws {
@@ -68,7 +70,7 @@ final class Installation: Sendable {
             all.merge(variables) { _, given in given }
             let installation = try Installation(model: model, variables: all.compactMapValues { $0 })
             do {
-                try await installation.linkTemplates()
+                try await installation.linkTemplates(templates)
                 if starts { try await installation.start() }
                 try await body(installation)
             } catch {
@@ -79,7 +81,7 @@ final class Installation: Sendable {
         }
     }
 
-    private func linkTemplates() async throws {
+    private func linkTemplates(_ wanted: Set<String>) async throws {
         guard let templates = Self.templates else { return }
         // Hard links need one file system; where there are two, the files are copied.
         for name in ["templates", "images"] {
@@ -89,6 +91,9 @@ final class Installation: Sendable {
                 try await Program("cp", ["-a", "\(templates)/\(name)", home.path]).succeed()
                 continue
             }
+        }
+        for name in Files.list("\(home.templates)/names") where !wanted.contains(name) {
+            try Files.remove("\(home.templates)/names/\(name)")
         }
         if let probe = try? Files.read("\(templates)/kvm-probe.json") { try Files.write(probe, to: home.probe) }
     }

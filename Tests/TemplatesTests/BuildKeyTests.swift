@@ -28,10 +28,11 @@ import Testing
         Change("a kernel parameter", []) { order, _ in order.recipe.kernelParameters += " quiet" },
         Change("a kernel parameter under TCG", []) { order, _ in order.recipe.translatedKernelParameters += " quiet" },
         Change("a package", [.base, .disk]) { order, _ in order.recipe.packages.append("nano") },
-        Change("the version of Claude Code", [.claude, .disk]) { order, _ in order.recipe.claudeDigest = "other" },
+        Change("the version of Claude Code", [.claude, .disk]) { order, _ in order.recipe.claude?.digest = "other" },
+        Change("a Python package", [.packages, .disk]) { order, _ in order.recipe.claude?.pythonRequirements += "x" },
         Change("a program of one's own", [.claude, .disk]) { order, _ in order.claudeProgram = "/bin/true" },
         Change("the guest's agent", [.initialRAMDisk]) { order, _ in order.guestProgram = "/bin/true" },
-        Change("the environment", [.disk]) { order, _ in order.recipe.environment["X"] = "1" },
+        Change("the environment", [.disk]) { order, _ in order.recipe.variables["X"] = "1" },
         Change("the disk's size", [.disk]) { order, _ in order.recipe.diskMiB += 1 },
         Change("the memory's size", []) { order, _ in order.recipe.memoryMiB += 1 },
         Change("the processors", []) { order, _ in order.recipe.processors += 1 },
@@ -39,7 +40,7 @@ import Testing
         Change("the accelerator", []) { _, identity in identity.accelerator = .tcg },
     ]
 
-    private static let order = BuildOrder(recipe: ClaudeRecipe(), name: "claude", guestProgram: "/bin/sh")
+    private static let order = BuildOrder(recipe: .claude, name: "claude", guestProgram: "/bin/sh")
     private static let identity = MachineIdentity(engine: "q", build: "1", accelerator: .kvm, processorModel: "host")
 
     @Test(arguments: changes) func `change with what goes in, and only there`(_ change: Change) async throws {
@@ -49,6 +50,15 @@ import Testing
         let after = try await BuildKeys(order, epoch: "", identity: identity)
         #expect(Set(Layer.allCases.filter { before[$0] != after[$0] }) == change.renewed)
         #expect(before.machine != after.machine)
+    }
+
+    @Test func `are the same for what two templates have in common`() async throws {
+        let claude = try await BuildKeys(Self.order, epoch: "", identity: Self.identity)
+        let order = BuildOrder(recipe: .base, name: "base", guestProgram: "/bin/sh")
+        let base = try await BuildKeys(order, epoch: "", identity: Self.identity)
+        for layer in [Layer.kernel, .base, .initialRAMDisk] { #expect(base[layer] == claude[layer]) }
+        #expect(base[.disk] != claude[.disk])
+        #expect(base.machine != claude.machine)
     }
 
     @Test func `all change with the epoch`() async throws {

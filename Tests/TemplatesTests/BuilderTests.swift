@@ -166,6 +166,19 @@ import Wire
         }
     }
 
+    @Test func `makes once what two templates have in common, and keeps what either was made from`() async throws {
+        try await Installation.with { here in
+            try await here.builder().build(Self.claude) { _ in }
+            try await here.builder().build(BuildTemplate.Request(name: "base")) { _ in }
+            #expect(here.workshop.made.dropFirst(Layer.allCases.count) == ["disk"])
+            #expect(here.templates.names().sorted() == ["base", "claude"])
+            #expect(here.layers.count == Layer.allCases.count + 1)
+            try Files.write("another agent".utf8, to: here.guest)
+            try await here.builder().build(Self.claude) { _ in }
+            #expect(here.workshop.made.suffix(1) == ["initramfs"])
+        }
+    }
+
     @Test func `refuses what it can not build`() async throws {
         try await Installation.with { here in
             func code(_ change: (inout BuildTemplate.Request) -> Void) async -> TemplateError.Code? {
@@ -186,6 +199,7 @@ import Wire
             #expect(await code { $0.memoryMiB = Int.max } == .invalidRequest)
             #expect(await code { $0.claudeBinary = "/nowhere/claude" } == .invalidRequest)
             #expect(await code { $0.claudeBinary = "/tmp" } == .invalidRequest)
+            #expect(await code { ($0.name, $0.claudeBinary) = ("base", "/bin/true") } == .invalidRequest)
             try Files.remove(here.guest)
             #expect(await code { _ in } == .guestMissing)
             #expect(here.engine.booted == 0)

@@ -142,6 +142,7 @@ final class SmallWorkshop: Workshop {
             case .kernel: ["vmlinux", "release"]
             case .base: ["root.tar"]
             case .claude: ["claude"]
+            case .packages: ["packages"]
             case .disk: ["disk.raw"]
             case .initialRAMDisk: ["initramfs.cpio"]
             }

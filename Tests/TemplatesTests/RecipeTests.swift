@@ -5,7 +5,7 @@ import Wire
 @testable import Templates
 
 @Suite struct `the recipe of the template claude` {
-    private let recipe = ClaudeRecipe()
+    private let recipe = TemplateRecipe.claude
 
     private func text(_ path: String) -> String { recipe.files.first { $0.path == path }?.text ?? "" }
 
@@ -34,8 +34,12 @@ import Wire
         }
     }
 
-    @Test func `pins what it fetches from strangers`() {
-        for digest in [recipe.wheelDigest, recipe.claudeDigest] {
+    @Test func `pins what it fetches from strangers`() throws {
+        let claude = try #require(recipe.claude)
+        let packages = claude.pythonRequirements.split(separator: "\n")
+        for package in packages { #expect(package.contains("==") && package.contains(" --hash=sha256:")) }
+        #expect(packages.contains { $0.hasPrefix("fastmcp==") })
+        for digest in [claude.wheelDigest, claude.digest] + packages.map({ String($0.suffix(64)) }) {
             #expect(digest.count == 64 && digest.allSatisfy(\.isHexDigit))
         }
     }
@@ -49,6 +53,23 @@ import Wire
         #expect(try place("virtio_mmio") < place("virtio_blk"))
         #expect(try place("failover") < place("net_failover"))
         #expect(try place("net_failover") < place("virtio_net"))
+    }
+}
+
+@Suite struct `the recipe of the template base` {
+    private let recipe = TemplateRecipe.base
+
+    @Test func `has nothing of Claude Code`() {
+        #expect(!recipe.layers.contains(.claude) && !recipe.layers.contains(.packages))
+        #expect(recipe.environment == ["LANG": "C.UTF-8"])
+        #expect(!recipe.files.contains { $0.path.contains("claude") })
+    }
+
+    @Test func `is what the other is, but for Claude Code`() {
+        var other = TemplateRecipe.claude
+        other.claude = nil
+        #expect(other.baseScript == recipe.baseScript && other.kernelParameters == recipe.kernelParameters)
+        #expect(BuildTemplate.recipes == TemplateRecipe.all.map(\.name))
     }
 }
 

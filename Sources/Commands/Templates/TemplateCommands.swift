@@ -51,10 +51,15 @@ enum TemplateCommands {
         "build",
         summary: "Build a template",
         discussion: """
-            Layers that are there already are used again; with nothing changed this takes a second. The name points to the \
+            'base' is Debian with Python, git and the usual tools; 'claude' is the same with Claude Code and FastMCP. \
+            Layers that are there already are used again, whichever template they were made for; with nothing changed this \
+            takes a second. The name points to the \
             new template only when it is whole.
             """,
-        examples: [.init("martlet template build claude", "Build what 'martlet run' uses")],
+        examples: [
+            .init("martlet template build claude", "Build what 'martlet run' uses"),
+            .init("martlet template build base", "Build what programs for E2B use unless they name another"),
+        ],
         options: [
             .value(
                 "--claude-binary",
@@ -68,7 +73,7 @@ enum TemplateCommands {
             .value("--disk", "SIZE", "Disk: 4G", default: .described("the recipe's")),
             .flag("--quiet", short: "q", "No progress"),
         ],
-        arguments: [Positional("NAME", "The recipe", completion: .values(["claude"]))]
+        arguments: [Positional("NAME", "The recipe", completion: .values(BuildTemplate.recipes))]
     ) { invocation in
         let surroundings = try Surroundings(invocation)
         let request = try request(invocation)

@@ -48,9 +48,11 @@ public enum ListTemplates: UnaryCall {
 /// Builds a template; the name points to the new one only when it is whole.
 public enum BuildTemplate: StreamingCall {
     public static let name = "martlet.v1.Templates/Build"
+    /// The names of what can be built.
+    public static let recipes = ["base", "claude"]
 
     public struct Request: Codable, Sendable, Hashable {
-        /// A recipe that Martlet knows: `claude`.
+        /// One of ``BuildTemplate/recipes``.
         public var name: String
         /// A Claude Code executable on the host to use instead of the pinned one.
         public var claudeBinary: String?
