@@ -44,6 +44,7 @@ package final class Agent: Sendable {
     private let processes: Processes
     private let tunnels: Tunnels
     private let ports = Ports()
+    private let watchers = Watchers()
     private let journal: Journal
     private let samples: Samples
     private let files: FileTransfer
@@ -68,7 +69,7 @@ package final class Agent: Sendable {
         archives = Archives(requester: requester)
         var router = CallRouter()
         ProcessService(processes: processes, requester: requester).register(in: &router)
-        FilesystemService(requester: requester).register(in: &router)
+        FilesystemService(requester: requester, watchers: watchers).register(in: &router)
         router.on(ReadJournal.self) { request, _ in
             ReadJournal.Response(entries: journal.read(after: request.after, limit: request.limit))
         }
@@ -155,6 +156,7 @@ package final class Agent: Sendable {
         await processes.killAll()
         authority.release()
         dropConnections()
+        watchers.removeAll()
         journal.changeOwner()
         samples.empty()
         try await exchange.respond(204)

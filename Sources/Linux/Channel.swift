@@ -40,8 +40,17 @@ package final class Channel: ByteStream, EventSource {
         }
     }
 
+    /// Waits until a read has something to give: bytes, the end or an error. Takes nothing.
+    package func waitForInput() async throws {
+        while true {
+            readable.clear()
+            if hasInput { return }
+            try await readable.wait()
+        }
+    }
+
     /// Reads without waiting; nil when nothing is there yet.
-    private func readNow(upTo count: Int) throws(LinuxError) -> [UInt8]? {
+    package func readNow(upTo count: Int) throws(LinuxError) -> [UInt8]? {
         var failure: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             filled = reading.withLock { isOpen in

@@ -22,8 +22,11 @@ struct RunningAgent: Sendable {
     let gateway: SocketAddress
 
     /// Runs an agent for the time of `body`; without `isIdentified` it is still sealed.
+    ///
+    /// - Parameter users: those of this machine, for a test that runs as root; else there is the calling one alone.
     static func run(
         isIdentified: Bool = true,
+        users: Users? = nil,
         tunnelPatience: Duration = .seconds(10),
         _ body: @Sendable @escaping (RunningAgent) async throws -> Void
     ) async throws {
@@ -31,7 +34,7 @@ struct RunningAgent: Sendable {
         defer { try? Directory.remove(home) }
         var settings = AgentSettings(
             bootstrap: SecretHash(of: secret),
-            users: .caller(home: home),
+            users: users ?? .caller(home: home),
             ownsMachine: false,
             controlGroups: nil,
             spoolDirectory: home
@@ -44,7 +47,9 @@ struct RunningAgent: Sendable {
         try await withThrowingTaskGroup { group in
             group.addTask { try await agent.run(on: listener, gateway: gateway) }
             defer { group.cancelAll() }
-            if isIdentified { _ = try await running.identify([GuestProtocol.bootstrapHeader: secret]) }
+            var identity = identity
+            if case .ofGuest? = users { identity.defaultUser = "root" }
+            if isIdentified { _ = try await running.identify([GuestProtocol.bootstrapHeader: secret], identity) }
             try await body(running)
             await agent.killAll()
         }

@@ -27,6 +27,7 @@ struct Boot: Sendable {
         try await mountDisk()
         try enterDisk()
         try mountKernelFileSystems()
+        setKernelUp()
         bringUpNetwork()
         if clinux_set_hostname("martlet") < 0 { Console.say("no host name: \(LinuxError("set the host name"))") }
     }
@@ -85,6 +86,23 @@ struct Boot: Sendable {
         for directory in ["/run/lock", "/tmp", "/var/tmp"] {
             try Mounts.directory(directory)
             chmod(directory, 0o1777)
+        }
+    }
+
+    private func setKernelUp() {
+        let settings = [
+            // Each watch of a client has an instance of its own, and the agent is one user.
+            ("inotify/max_user_instances", "4096"),
+            // The agent is root and works on users' files: nobody's link may lead it elsewhere.
+            ("protected_symlinks", "1"), ("protected_hardlinks", "1"), ("protected_fifos", "2"),
+            ("protected_regular", "2"),
+        ]
+        for (name, value) in settings {
+            do {
+                try MachineIdentity.write(value, to: "/proc/sys/fs/\(name)")
+            } catch {
+                Console.say("\(name) is not set: \(error)")
+            }
         }
     }
 
