@@ -61,6 +61,7 @@ let package = Package(
         module("GuestLink", ["Linux", "HTTP", "RPC", "Wire"]),
         module("Machines", ["Linux", "Wire"]),
         module("QEMUMachines", ["CLinux", "Linux", "Machines", "Wire"]),
+        module("Access", ["Linux", "Records", "COpenSSL"]),
         module("Sandboxes", ["Linux", "HTTP", "Machines", "GuestLink", "Records", "Wire"]),
         module(
             "Templates",
@@ -102,6 +103,7 @@ let package = Package(
         // Tests.
         tests("ArgumentsTests", ["Arguments"]),
         tests("RecordsTests", ["Records"]),
+        tests("AccessTests", ["Access", "Records", "Linux"]),
         tests("SchemasTests", ["Schemas", "Wire"]),
         tests("WireTests", ["Wire"]),
         tests("LinuxTests", ["Linux", "CLinux"]),

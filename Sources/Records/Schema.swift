@@ -24,6 +24,36 @@ extension Migration {
                 created REAL NOT NULL
             ) STRICT;
             """
-        )
+        ),
+        Migration(
+            2,
+            """
+            -- Nothing was ever written to it.
+            DROP TABLE keys;
+            CREATE TABLE keys (
+                id TEXT PRIMARY KEY,
+                hash BLOB NOT NULL UNIQUE,
+                owner TEXT NOT NULL,
+                name TEXT NOT NULL,
+                beginning TEXT NOT NULL,
+                ending TEXT NOT NULL,
+                created REAL NOT NULL,
+                lastUsed REAL,
+                isInstallations INTEGER NOT NULL
+            ) STRICT;
+
+            -- What was answered to requests with an idempotency key; no status means that the outcome is not known.
+            CREATE TABLE answers (
+                owner TEXT NOT NULL,
+                key TEXT NOT NULL,
+                request BLOB NOT NULL,
+                started REAL NOT NULL,
+                status INTEGER,
+                body BLOB,
+                PRIMARY KEY (owner, key)
+            ) STRICT;
+            CREATE INDEX answers_by_time ON answers (started);
+            """
+        ),
     ]
 }
