@@ -62,7 +62,7 @@ let package = Package(
         module("Machines", ["Linux", "Wire"]),
         module("QEMUMachines", ["CLinux", "Linux", "Machines", "Wire"]),
         module("Access", ["Linux", "Records", "COpenSSL"]),
-        module("Sandboxes", ["Linux", "HTTP", "Machines", "GuestLink", "Records", "Wire"]),
+        module("Sandboxes", ["Linux", "HTTP", "Machines", "GuestLink", "Records", "Access", "Wire"]),
         module(
             "Templates",
             ["Linux", "HTTP", "Machines", "Sandboxes", "GuestLink", "Records", "Wire"]
@@ -104,6 +104,7 @@ let package = Package(
         tests("ArgumentsTests", ["Arguments"]),
         tests("RecordsTests", ["Records"]),
         tests("AccessTests", ["Access", "Records", "Linux"]),
+        tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
         tests("SchemasTests", ["Schemas", "Wire"]),
         tests("WireTests", ["Wire"]),
         tests("LinuxTests", ["Linux", "CLinux"]),

@@ -15,7 +15,9 @@ extension CallRouter {
                     metadata: request.metadata,
                     lifetime: request.lifetime.map { .seconds($0) }
                 )
-                return SandboxInfo(try await create(new, for: context, in: sandboxes), sandboxes)
+                let made = try await sandboxes.create(new) { try? await context.exchange.clientGone() }
+                guard let made else { throw CallError(.canceled, "The caller went away") }
+                return SandboxInfo(made, sandboxes)
             }
         }
         on(GetSandbox.self) { request, _ in
@@ -31,29 +33,6 @@ extension CallRouter {
         on(ReadConsole.self) { request, _ in
             try await refusing { ReadConsole.Response(text: try sandboxes.sandbox(request.id).machine.consoleTail()) }
         }
-    }
-}
-
-/// Makes a sandbox for a caller that waits for it; of one that nobody waits for any more, nothing is left.
-private func create(
-    _ new: NewSandbox,
-    for context: CallRouter.Context,
-    in sandboxes: SandboxRegistry
-) async throws -> Sandbox {
-    try await withThrowingTaskGroup(of: Sandbox?.self) { group in
-        group.addTask { try await sandboxes.create(new) }
-        group.addTask {
-            try? await context.exchange.clientGone()
-            return nil
-        }
-        defer { group.cancelAll() }
-        if let first = try await group.next(), let sandbox = first { return sandbox }
-        group.cancelAll()
-        // It may have been made at that very moment.
-        while let rest = try? await group.next() {
-            if let sandbox = rest { try? await sandboxes.kill(sandbox.id) }
-        }
-        throw CallError(.canceled, "The caller went away")
     }
 }
 

@@ -5,6 +5,7 @@
 ///     daemon.json         where the daemon listens         machines/   one directory per running machine
 ///     api-key             the key of local clients         runs/       what runs left: report, transcript, diff, state
 ///     daemon.log          what the daemon said             cache/      downloads, by digest
+///                                                          logs/       what went on in sandboxes that have ended
 package struct Home: Sendable, Hashable {
     package let path: String
 
@@ -23,5 +24,6 @@ package struct Home: Sendable, Hashable {
     package var templates: String { "\(path)/templates" }
     package var machines: String { "\(path)/machines" }
     package var runs: String { "\(path)/runs" }
+    package var logs: String { "\(path)/logs" }
     package var cache: String { "\(path)/cache" }
 }

@@ -6,56 +6,6 @@ import Machines
 import Synchronization
 import Wire
 
-/// Why a sandbox is no more.
-package enum StopReason: String, Codable, Sendable, Hashable {
-    /// Somebody asked for it.
-    case requested
-    /// Its time was over.
-    case expired
-    /// Its machine ended by itself: the guest powered off, or QEMU was killed.
-    case machineEnded
-    /// The daemon was stopped.
-    case shutdown
-    /// It could not be made.
-    case startFailed
-}
-
-/// What is told about a sandbox.
-package struct SandboxRecord: Codable, Sendable, Hashable {
-    package var id: String
-    package var template: String
-    package var buildID: String
-    /// The directory of its machine, below `machines/`.
-    package var machine: String
-    package var created: Date
-    package var ends: Date?
-    package var metadata: [String: String]
-    /// What it was made from: the template may be built anew or removed while its sandboxes go on.
-    package var manifest: TemplateManifest?
-    /// Nil in records of sandboxes that were made before there was one.
-    package var ingress: IngressPolicy?
-    /// What opens the ports of a sandbox without public traffic.
-    package var trafficToken: String?
-
-    package init(
-        id: String,
-        template: TemplateManifest,
-        machine: String,
-        created: Date,
-        ends: Date?,
-        metadata: [String: String]
-    ) {
-        self.id = id
-        self.template = template.name
-        buildID = template.buildID
-        manifest = template
-        self.machine = machine
-        self.created = created
-        self.ends = ends
-        self.metadata = metadata
-    }
-}
-
 /// One running sandbox: a machine, the line to its guest, and the tunnels out.
 package final class Sandbox: Sendable {
     private enum Phase {
@@ -73,13 +23,20 @@ package final class Sandbox: Sendable {
     package let link: GuestLink
     /// What opens the guest; for those who reach it through the daemon.
     package let token: Secret
+    /// What happens in it.
+    package let journal: GuestJournal
     /// Set when the sandbox has ended and nothing is left of it.
     package let ended = Latch<StopReason>()
+
+    /// How long a guest may take to tell the last of what happened in it.
+    private static let lastReading = Duration.seconds(1)
 
     private struct State {
         var phase = Phase.running
         var record: SandboxRecord
         var tunnels: Task<Void, Never>?
+        /// Waits for the sandbox's time to be over.
+        var watch: Task<Void, Never>?
     }
     private let state: Mutex<State>
 
@@ -89,6 +46,7 @@ package final class Sandbox: Sendable {
         self.machine = machine
         self.link = link
         self.token = token
+        journal = GuestJournal(link, start: record.created)
         state = Mutex(State(record: record))
     }
 
@@ -98,8 +56,23 @@ package final class Sandbox: Sendable {
         state.withLock { if case .running = $0.phase { true } else { false } }
     }
 
-    func setEnd(_ ends: Date?) {
-        state.withLock { $0.record.ends = ends }
+    /// Changes when it ends; false when that changes nothing, or it is ending already.
+    func moveEnd(_ change: (Date?) -> Date?) -> Bool {
+        state.withLock { state in
+            let ends = change(state.record.ends)
+            guard case .running = state.phase, ends != state.record.ends else { return false }
+            state.record.ends = ends
+            return true
+        }
+    }
+
+    /// Puts `watch` in the place of who waited for the end before.
+    func setWatch(_ watch: Task<Void, Never>) {
+        let previous = state.withLock { state in
+            defer { state.watch = watch }
+            return state.watch
+        }
+        previous?.cancel()
     }
 
     /// Begins to carry the guest's own connections out. The task's owner is this sandbox: it ends in ``stop(_:)``.
@@ -122,19 +95,34 @@ package final class Sandbox: Sendable {
     /// - Returns: whether this call was the first.
     @discardableResult
     func stop(_ reason: StopReason) async -> Bool {
-        let (isFirst, tunnels) = state.withLock { state -> (Bool, Task<Void, Never>?) in
-            guard case .running = state.phase else { return (false, nil) }
+        let tasks: (tunnels: Task<Void, Never>?, watch: Task<Void, Never>?)? = state.withLock { state in
+            guard case .running = state.phase else { return nil }
             state.phase = .stopping(reason)
-            return (true, state.tunnels)
+            return (state.tunnels, state.watch)
         }
-        guard isFirst else {
+        guard let tasks else {
             _ = try? await ended.value()
             return false
         }
-        tunnels?.cancel()
+        tasks.tunnels?.cancel()
+        // A watch that found the time to be over is who is doing this.
+        if reason != .expired { tasks.watch?.cancel() }
+        if reason.leavesGuestAnswering {
+            try? await withDeadline(Self.lastReading) { [journal] in try await journal.pull() }
+        }
         await machine.destroy()
         state.withLock { $0.phase = .stopped(reason) }
         ended.set(reason)
         return true
+    }
+}
+
+extension StopReason {
+    /// Whether there is still a guest to ask, who has something to tell.
+    fileprivate var leavesGuestAnswering: Bool {
+        switch self {
+        case .requested, .expired, .shutdown: true
+        case .machineEnded, .startFailed: false
+        }
     }
 }

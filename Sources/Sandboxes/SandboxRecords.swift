@@ -28,9 +28,11 @@ struct SandboxRecords: Sendable {
         }
     }
 
-    func update(_ record: SandboxRecord) async throws {
-        let text = try JSONValue(encoding: record).text()
+    /// Writes down what a sandbox is now: of two changes at once the later is what stays.
+    func update(_ sandbox: Sandbox) async throws {
         try await database.transaction { connection in
+            let record = sandbox.record
+            let text = try JSONValue(encoding: record).text()
             _ = try connection.execute("UPDATE sandboxes SET record = ? WHERE id = ?", text, record.id)
         }
     }

@@ -15,32 +15,6 @@ import Records
 import Synchronization
 import Wire
 
-/// What to make.
-package struct NewSandbox: Sendable {
-    package var template: String
-    package var environment: [String: String]
-    package var metadata: [String: String]
-    /// How long it may live; nil means until it is killed.
-    package var lifetime: Duration?
-
-    package init(
-        template: String,
-        environment: [String: String] = [:],
-        metadata: [String: String] = [:],
-        lifetime: Duration? = nil
-    ) {
-        self.template = template
-        self.environment = environment
-        self.metadata = metadata
-        self.lifetime = lifetime
-    }
-}
-
-/// The steps of a create, in order; each can be made to fail in a test.
-package enum CreateStep: String, CaseIterable, Sendable {
-    case template, machine, record, resume, identity, tunnels, done
-}
-
 /// All sandboxes of this installation.
 package final class SandboxRegistry: Sendable {
     /// Carries a connection that a guest opened to the outside.
@@ -51,12 +25,17 @@ package final class SandboxRegistry: Sendable {
         var isClosed = false
         /// Told what each sandbox's programs may reach.
         var carrier: Carrier?
+        /// When the last sandbox was made, in microseconds.
+        var lastCreated: Int64 = 0
+        var uses: [String: TemplateUse] = [:]
     }
 
     package let templates: TemplateStore
+    /// What sandboxes that have ended left.
+    package let archive: JournalArchive
     private let engine: any MachineEngine
     private let home: Home
-    private let records: SandboxRecords
+    let records: SandboxRecords
     private let pool: MachinePool
     private let state = Mutex(State())
     private let beforeStep: @Sendable (CreateStep) async throws -> Void
@@ -75,6 +54,7 @@ package final class SandboxRegistry: Sendable {
         self.beforeStep = beforeStep
         self.log = log
         templates = TemplateStore(home)
+        archive = JournalArchive(home)
         records = SandboxRecords(database)
         pool = MachinePool(engine: engine, home: home, size: poolSize)
     }
@@ -115,14 +95,13 @@ package final class SandboxRegistry: Sendable {
         try await beforeStep(.record)
         let id = "i\(Random.name(20))"
         let token = Secret(Random.hex(32))
-        let now = Date()
         let record = SandboxRecord(
             id: id,
+            request,
             template: template.manifest,
             machine: machine.directory.split(separator: "/").last.map(String.init) ?? "",
-            created: now,
-            ends: request.lifetime.map { now.addingTimeInterval($0 / .seconds(1)) },
-            metadata: request.metadata
+            created: nextCreated(),
+            trafficToken: request.ingress.allowsPublicTraffic ? nil : Random.hex(32)
         )
         try await records.insert(record, token: token)
         undo.add { [records] in try? await records.remove(id) }
@@ -143,7 +122,42 @@ package final class SandboxRegistry: Sendable {
         undo.add { await sandbox.stop(.startFailed) }
         try await beforeStep(.done)
         try adopt(sandbox)
+        state.withLock { $0.uses[template.manifest.name, default: TemplateUse()].note(record.created) }
         return sandbox
+    }
+
+    /// Makes a sandbox for somebody who may lose patience; of one that nobody waits for any more, nothing is left.
+    ///
+    /// - Parameter gone: returns when the caller has gone.
+    /// - Returns: nil when the caller had gone.
+    package func create(_ request: NewSandbox, unless gone: @escaping @Sendable () async -> Void) async throws
+        -> Sandbox?
+    {
+        try await withThrowingTaskGroup(of: Sandbox?.self) { group in
+            group.addTask { try await self.create(request) }
+            group.addTask {
+                await gone()
+                return nil
+            }
+            defer { group.cancelAll() }
+            if let first = try await group.next(), let sandbox = first { return sandbox }
+            group.cancelAll()
+            // It may have been made at that very moment.
+            while let rest = try? await group.next() {
+                if let sandbox = rest { try? await kill(sandbox.id) }
+            }
+            return nil
+        }
+    }
+
+    /// Now, in microseconds, and later than ever before: lists are in this order, and no two sandboxes are equally old.
+    private func nextCreated() -> Date {
+        let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
+        let created = state.withLock { state in
+            state.lastCreated = max(now, state.lastCreated + 1)
+            return state.lastCreated
+        }
+        return Date(timeIntervalSince1970: Double(created) / 1_000_000)
     }
 
     private func introduce(_ taken: PooledMachine, _ identity: GuestIdentity, bootstrap: Secret) async throws
@@ -187,27 +201,23 @@ package final class SandboxRegistry: Sendable {
         watchDeadline(of: sandbox)
     }
 
-    private func watchDeadline(of sandbox: Sandbox) {
-        guard let ends = sandbox.record.ends else { return }
-        // The task's owner is the sandbox: a deadline that was moved meanwhile is looked at again.
-        Task(executorPreference: EventLoop.shared) { [self] in
-            var deadline: Date? = ends
-            while let current = deadline, sandbox.isRunning {
-                let left = current.timeIntervalSinceNow
-                if left <= 0 {
-                    await end(sandbox, .expired)
-                    return
-                }
-                try? await Task.sleep(for: .seconds(min(left, 3600)))
-                deadline = sandbox.record.ends
-            }
-        }
-    }
-
     // MARK: Using
 
     package func list() -> [Sandbox] {
-        state.withLock { Array($0.running.values) }.sorted { $0.record.created < $1.record.created }
+        state.withLock { Array($0.running.values) }.sorted { one, other in
+            let (one, other) = (one.record, other.record)
+            return (one.created, one.id) < (other.created, other.id)
+        }
+    }
+
+    /// How often a template was used since the daemon started.
+    package func use(of template: String) -> TemplateUse {
+        state.withLock { $0.uses[template] ?? TemplateUse() }
+    }
+
+    /// The running sandbox with exactly this id.
+    package func sandbox(exactly id: String) -> Sandbox? {
+        state.withLock { $0.running[id] }.flatMap { $0.isRunning ? $0 : nil }
     }
 
     /// The running sandbox called `id`, or the only one whose id starts so.
@@ -216,6 +226,9 @@ package final class SandboxRegistry: Sendable {
             state.running[id].map { [$0] } ?? state.running.values.filter { id.count >= 4 && $0.id.hasPrefix(id) }
         }
         if matches.count == 1 { return matches[0] }
+        if let ended = archive.sandbox(id) {
+            throw SandboxError(.notFound, "The sandbox '\(id)' is no more: \(ended.reason.sentence)")
+        }
         throw SandboxError(
             .notFound,
             matches.isEmpty
@@ -229,8 +242,9 @@ package final class SandboxRegistry: Sendable {
         await end(try sandbox(id), reason)
     }
 
-    private func end(_ sandbox: Sandbox, _ reason: StopReason) async {
+    func end(_ sandbox: Sandbox, _ reason: StopReason) async {
         guard await sandbox.stop(reason) else { return }
+        await archive.keep(EndedSandbox(sandbox.record, reason, at: Date()), sandbox.journal.known)
         _ = state.withLock { $0.running.removeValue(forKey: sandbox.id) }
         try? await records.remove(sandbox.id)
         if reason == .machineEnded { log("sandbox \(sandbox.id): its machine ended by itself") }
@@ -242,6 +256,7 @@ package final class SandboxRegistry: Sendable {
     ///
     /// - Returns: how many were found, and the ids of those that were lost.
     package func recover() async throws -> (found: Int, lost: [String]) {
+        archive.load()
         var lost: [String] = []
         var kept: Set<String> = []
         var found: [Sandbox] = []
@@ -272,6 +287,10 @@ package final class SandboxRegistry: Sendable {
         _ = await engine.sweep(home.machines, keeping: kept)
         templates.sweep()
         for sandbox in found {
+            state.withLock { state in
+                let created = Int64(sandbox.record.created.timeIntervalSince1970 * 1_000_000)
+                state.lastCreated = max(state.lastCreated, created)
+            }
             openTunnels(sandbox)
             try adopt(sandbox)
         }
@@ -304,40 +323,5 @@ package final class SandboxRegistry: Sendable {
                 group.addTask { await self.end(sandbox, .shutdown) }
             }
         }
-    }
-}
-
-extension GuestIdentity {
-    /// What a guest of `template` is told when it becomes the sandbox `id`.
-    init(id: String, token: Secret, template: TemplateManifest, environment: [String: String]) {
-        var variables = template.environment
-        variables["E2B_SANDBOX_ID"] = id
-        variables["E2B_TEMPLATE_ID"] = template.name
-        for (name, value) in environment { variables[name] = value }
-        self.init(
-            accessToken: token.exposed { $0 },
-            timeNanoseconds: Int64(Date().timeIntervalSince1970 * 1_000_000_000),
-            entropy: Data(Random.bytes(64)),
-            hostname: id,
-            machineID: Random.hex(16),
-            envVars: variables,
-            defaultUser: template.user,
-            defaultWorkdir: template.directory
-        )
-    }
-}
-
-/// What to do when a later step fails, run in reverse.
-struct UndoStack {
-    private var steps: [@Sendable () async -> Void] = []
-
-    mutating func add(_ step: @escaping @Sendable () async -> Void) {
-        steps.append(step)
-    }
-
-    func run() async {
-        // In a task of its own: a cancelled create must still undo what it did.
-        let steps = steps
-        await Task { for step in steps.reversed() { await step() } }.value
     }
 }

@@ -1,0 +1,23 @@
+import FoundationEssentials
+import Linux
+import Wire
+
+extension GuestIdentity {
+    /// What a guest of `template` is told when it becomes the sandbox `id`.
+    init(id: String, token: Secret, template: TemplateManifest, environment: [String: String]) {
+        var variables = template.environment
+        variables["E2B_SANDBOX_ID"] = id
+        variables["E2B_TEMPLATE_ID"] = template.name
+        for (name, value) in environment { variables[name] = value }
+        self.init(
+            accessToken: token.exposed { $0 },
+            timeNanoseconds: Int64(Date().timeIntervalSince1970 * 1_000_000_000),
+            entropy: Data(Random.bytes(64)),
+            hostname: id,
+            machineID: Random.hex(16),
+            envVars: variables,
+            defaultUser: template.user,
+            defaultWorkdir: template.directory
+        )
+    }
+}

@@ -1,0 +1,31 @@
+import Access
+import Wire
+
+/// What to make.
+package struct NewSandbox: Sendable {
+    package var template: String
+    package var environment: [String: String]
+    package var metadata: [String: String]
+    /// How long it may live; nil means until it is killed.
+    package var lifetime: Duration?
+    package var owner = Owner.installation
+    package var ingress = IngressPolicy()
+    package var lifecycle = Lifecycle()
+
+    package init(
+        template: String,
+        environment: [String: String] = [:],
+        metadata: [String: String] = [:],
+        lifetime: Duration? = nil
+    ) {
+        self.template = template
+        self.environment = environment
+        self.metadata = metadata
+        self.lifetime = lifetime
+    }
+}
+
+/// The steps of a create, in order; each can be made to fail in a test.
+package enum CreateStep: String, CaseIterable, Sendable {
+    case template, machine, record, resume, identity, tunnels, done
+}

@@ -1,0 +1,118 @@
+import Access
+import FoundationEssentials
+import Wire
+
+/// Why a sandbox is no more.
+package enum StopReason: String, Codable, Sendable, Hashable {
+    /// Somebody asked for it.
+    case requested
+    /// Its time was over.
+    case expired
+    /// Its machine ended by itself: the guest powered off, or QEMU was killed.
+    case machineEnded
+    /// The daemon was stopped.
+    case shutdown
+    /// It could not be made.
+    case startFailed
+
+    /// What is said of a sandbox that ended so.
+    package var sentence: String {
+        switch self {
+        case .requested: "it was killed"
+        case .expired: "its time was over"
+        case .machineEnded: "its machine ended by itself"
+        case .shutdown: "the daemon was stopped"
+        case .startFailed: "it could not be made"
+        }
+    }
+}
+
+/// What becomes of a sandbox when its time is over.
+package struct Lifecycle: Codable, Sendable, Hashable {
+    package enum OnTimeout: String, Codable, Sendable, Hashable {
+        case kill
+        case pause
+    }
+
+    package var onTimeout: OnTimeout
+    /// Whether a request to a paused sandbox lets it run again.
+    package var resumesOnTraffic: Bool
+
+    package init(onTimeout: OnTimeout = .kill, resumesOnTraffic: Bool = false) {
+        self.onTimeout = onTimeout
+        self.resumesOnTraffic = resumesOnTraffic
+    }
+}
+
+/// What is told about a sandbox.
+///
+/// Written at its create and whenever its end is moved; read by the next daemon. Members that came later are optional.
+package struct SandboxRecord: Codable, Sendable, Hashable {
+    package var id: String
+    package var template: String
+    package var buildID: String
+    /// The directory of its machine, below `machines/`.
+    package var machine: String
+    /// In whole microseconds, and later than that of every sandbox before it.
+    package var created: Date
+    package var ends: Date?
+    package var metadata: [String: String]
+    /// What it was made from: the template may be built anew or removed while its sandboxes go on.
+    package var manifest: TemplateManifest?
+    /// Nil in records of sandboxes that were made before there was one.
+    package var ingress: IngressPolicy?
+    /// What opens the ports of a sandbox without public traffic.
+    package var trafficToken: String?
+    private var ownerName: Owner?
+    private var lifecycleChoice: Lifecycle?
+
+    package var owner: Owner { ownerName ?? .installation }
+    package var lifecycle: Lifecycle { lifecycleChoice ?? Lifecycle() }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, template, buildID, machine, created, ends, metadata, manifest, ingress, trafficToken
+        case ownerName = "owner"
+        case lifecycleChoice = "lifecycle"
+    }
+
+    package init(
+        id: String,
+        _ request: NewSandbox,
+        template: TemplateManifest,
+        machine: String,
+        created: Date,
+        trafficToken: String?
+    ) {
+        self.id = id
+        self.template = template.name
+        buildID = template.buildID
+        manifest = template
+        self.machine = machine
+        self.created = created
+        ends = request.lifetime.map { created.addingTimeInterval($0 / .seconds(1)) }
+        metadata = request.metadata
+        ingress = request.ingress
+        self.trafficToken = trafficToken
+        ownerName = request.owner
+        lifecycleChoice = request.lifecycle
+    }
+}
+
+/// What is remembered of a sandbox that has ended.
+package struct EndedSandbox: Codable, Sendable, Hashable {
+    package let id: String
+    package let owner: Owner
+    package let template: String
+    package let created: Date
+    package let ended: Date
+    package let reason: StopReason
+
+    init(_ record: SandboxRecord, _ reason: StopReason, at ended: Date) {
+        id = record.id
+        owner = record.owner
+        template = record.template
+        created = record.created
+        self.ended = ended
+        self.reason = reason
+    }
+}

@@ -1,0 +1,44 @@
+import FoundationEssentials
+import Linux
+
+/// The ends of sandboxes: they may be moved at any time, and are kept to within milliseconds.
+extension SandboxRegistry {
+    /// How long a wait goes on before the host's clock is looked at again: it may have been set.
+    private static let longestWait = 10.0
+
+    /// Lets a sandbox live for `lifetime` from now, be that longer or shorter than before; with nothing left it ends now.
+    package func setLifetime(of sandbox: Sandbox, to lifetime: Duration) async throws {
+        guard lifetime > .zero else { return await end(sandbox, .expired) }
+        try await move(sandbox) { _ in Date(timeIntervalSinceNow: lifetime / .seconds(1)) }
+    }
+
+    /// Lets a sandbox live for at least `lifetime` from now.
+    package func extendLifetime(of sandbox: Sandbox, to lifetime: Duration) async throws {
+        let ends = Date(timeIntervalSinceNow: lifetime / .seconds(1))
+        try await move(sandbox) { $0.map { max($0, ends) } }
+    }
+
+    private func move(_ sandbox: Sandbox, _ change: (Date?) -> Date?) async throws {
+        guard sandbox.moveEnd(change) else { return }
+        watchDeadline(of: sandbox)
+        try await records.update(sandbox)
+    }
+
+    /// Begins to wait for a sandbox's end, in place of whoever waited for an earlier one.
+    func watchDeadline(of sandbox: Sandbox) {
+        guard sandbox.record.ends != nil else { return }
+        // The task's owner is the sandbox, which ends it with itself.
+        sandbox.setWatch(
+            Task(executorPreference: EventLoop.shared) { [weak self, weak sandbox] in
+                while let ends = sandbox?.record.ends {
+                    let left = ends.timeIntervalSinceNow
+                    if left <= 0 { break }
+                    guard (try? await EventLoop.shared.sleep(for: .seconds(min(left, Self.longestWait)))) != nil else {
+                        return
+                    }
+                }
+                if let self, let sandbox { await end(sandbox, .expired) }
+            }
+        )
+    }
+}
