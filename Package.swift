@@ -76,17 +76,21 @@ let package = Package(
             ]
         ),
         module(
+            "E2B",
+            ["Linux", "HTTP", "Machines", "GuestLink", "Sandboxes", "Access", "Records", "Wire"]
+        ),
+        module(
             "API",
             [
                 "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Templates",
-                "Runs",
+                "Runs", "Access", "E2B",
             ]
         ),
         module(
             "Commands",
             [
                 "Arguments", "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "ScriptedModel", "Machines",
-                "QEMUMachines", "Sandboxes", "Templates", "Gateway", "Runs", "API", "Records",
+                "QEMUMachines", "Sandboxes", "Templates", "Gateway", "Runs", "API", "Records", "Access", "E2B",
             ]
         ),
         .executableTarget(name: "martlet", dependencies: ["Commands"], swiftSettings: settings),
@@ -105,6 +109,7 @@ let package = Package(
         tests("RecordsTests", ["Records"]),
         tests("AccessTests", ["Access", "Records", "Linux"]),
         tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
+        tests("E2BTests", ["E2B", "Access", "Sandboxes", "HTTP", "Linux", "Records", "Wire"]),
         tests("SchemasTests", ["Schemas", "Wire"]),
         tests("WireTests", ["Wire"]),
         tests("LinuxTests", ["Linux", "CLinux"]),

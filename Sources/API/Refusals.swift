@@ -1,3 +1,4 @@
+import Access
 import Linux
 import MCP
 import Machines
@@ -21,6 +22,7 @@ extension CallError {
     init(refusing error: any Error) {
         switch error {
         case let error as SandboxError: self.init(Self.code(error.code), "\(error)")
+        case let error as AccessError: self.init(Self.code(error.code), error.message)
         case let error as RunError: self.init(Self.code(error.code), error.message)
         case let error as JSONSchemaError: self.init(.invalidArgument, "\(error)")
         case let error as MCPError: self.init(.invalidArgument, error.message)
@@ -39,6 +41,15 @@ extension CallError {
         case .templateBroken: .failedPrecondition
         case .noSpace: .resourceExhausted
         default: .unavailable
+        }
+    }
+
+    private static func code(_ code: AccessError.Code) -> Code {
+        switch code {
+        case .notFound: .notFound
+        case .tooMany: .resourceExhausted
+        case .inUse: .failedPrecondition
+        default: .invalidArgument
         }
     }
 

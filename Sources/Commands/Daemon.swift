@@ -1,6 +1,8 @@
 // The daemon's composition: what it is made of, in the order in which one thing needs the other.
 
 import API
+import Access
+import E2B
 import FoundationEssentials
 import Gateway
 import Glibc
@@ -62,6 +64,8 @@ enum Daemon {
         let listener = try listen(options)
         let engine = try await QEMUEngine.detect(accelerator: options.accelerator, memory: home.probe)
         let database = try await Database(path: home.database, migrations: Migration.all)
+        let keys = try await APIKeys(database)
+        _ = try await keys.installationKey(inFile: home.apiKey)
         let upstream = try ModelUpstream.fromEnvironment()
         let sandboxes = SandboxRegistry(
             engine: engine,
@@ -97,6 +101,8 @@ enum Daemon {
                 templates: sandboxes.templates,
                 guestBinary: try GuestProgramFile.locate()
             ),
+            keys: keys,
+            e2b: E2BServer(sandboxes: sandboxes, keys: keys, database: database, domain: nil),
             daemon: ControlServer.Daemon(
                 describe: {
                     GetDaemon.Response(
@@ -126,13 +132,12 @@ enum Daemon {
         log("listening on \(url) and \(home.socket); \(engine.identity.build), \(engine.identity.accelerator.rawValue)")
         sandboxes.fillPools()
 
-        let key = try apiKey(home)
         let keepsSandboxes = try await withThrowingTaskGroup(of: Bool?.self) { group in
             group.addTask {
                 try await server.run(on: local, trust: .everyone); return nil
             }
             group.addTask {
-                try await server.run(on: listener, trust: .key(key)); return nil
+                try await server.run(on: listener, trust: .keys(keys)); return nil
             }
             group.addTask { try await stop.value() }
             // SIGTERM, as a service manager sends for a restart, leaves sandboxes running for the next daemon to find; a person
@@ -168,17 +173,6 @@ enum Daemon {
             try await Task.sleep(for: .seconds(20))
             if server.idleTime > idleLimit, sandboxes.list().isEmpty, runs.runningCount == 0 { return false }
         }
-    }
-
-    /// The key of this installation's clients; made once. Its form is one that E2B's clients accept.
-    private static func apiKey(_ home: Home) throws -> Secret {
-        if let bytes = try? Files.read(home.apiKey) {
-            let text = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
-            if text.count == 44 { return Secret(text) }
-        }
-        let key = "e2b_\(Random.hex(20))"
-        try Files.write(key.utf8, to: home.apiKey)
-        return Secret(key)
     }
 
     @Sendable

@@ -1,0 +1,172 @@
+// E2B's control plane: the REST calls by which its clients make, find and end sandboxes. What happens inside a sandbox goes
+// another way, through the router to the guest's agent.
+//
+//     exchange ──► key ──► RouteTable ──► endpoint ──► SandboxRegistry, APIKeys, TemplateStore
+//                                            │
+//                                         Answer, or RESTError: always {"code", "message"}
+//
+// Both generations of the API are served: the clients' versions until 2.50 speak the first, the later ones the second.
+
+import Access
+import FoundationEssentials
+import HTTP
+import Linux
+import Records
+import Sandboxes
+
+/// Serves E2B's control plane.
+package struct E2BServer: Sendable {
+    private typealias Endpoint = @Sendable (Request) async throws -> Answer
+
+    private let table: RouteTable<Endpoint>
+
+    /// - Parameter domain: where sandboxes have host names of their own, with the port if it is not 443; nil where they have
+    ///   none, and clients must go by headers.
+    package init(sandboxes: SandboxRegistry, keys: APIKeys, database: Database, domain: String?) {
+        let endpoints = SandboxEndpoints(
+            sandboxes: sandboxes,
+            answers: IdempotentAnswers(database),
+            domain: domain
+        )
+        var table = RouteTable<Endpoint>()
+        Self.addSandboxes(endpoints, to: &table)
+        Self.addLogs(LogEndpoints(sandboxes: sandboxes, endpoints: endpoints), to: &table)
+        Self.addTemplates(TemplateEndpoints(sandboxes: sandboxes), to: &table)
+        Self.addKeys(KeyEndpoints(keys: keys), to: &table)
+        Self.addMissing(endpoints, to: &table)
+        self.table = table
+    }
+
+    /// Answers `exchange` if its path is one of the control plane's; false if it is not.
+    ///
+    /// - Parameter caller: who asks; nil is somebody without a key that is any good.
+    package func route(_ exchange: Exchange, from caller: Caller?) async throws -> Bool {
+        let match = table.match(exchange.request.method, exchange.request.pathParts)
+        if case .nothing = match { return false }
+        var answer: Answer
+        do {
+            guard let caller else { throw RESTError.unauthorized }
+            answer = try await perform(match, exchange, caller)
+        } catch {
+            answer = try RESTError(error).answer
+        }
+        try await exchange.respond(answer.status, answer.headers, body: answer.body)
+        return true
+    }
+
+    private func perform(_ match: RouteTable<Endpoint>.Match, _ exchange: Exchange, _ caller: Caller) async throws
+        -> Answer
+    {
+        switch match {
+        case .found(let endpoint, let parameters):
+            let request = Request(
+                exchange: exchange,
+                caller: caller,
+                parameters: parameters,
+                query: Query(of: exchange.request.target)
+            )
+            return try await endpoint(request)
+        case .otherMethods(let methods):
+            let known = methods.joined(separator: ", ")
+            var answer = try RESTError(405, "'\(exchange.request.path)' knows only \(known)").answer
+            answer.headers["Allow"] = known
+            return answer
+        case .nothing:
+            throw Self.nothing(at: exchange)
+        }
+    }
+
+    /// Answers a request that is for nobody.
+    package func refuse(_ exchange: Exchange, from caller: Caller?) async throws {
+        let answer = try (caller == nil ? RESTError.unauthorized : Self.nothing(at: exchange)).answer
+        try await exchange.respond(answer.status, answer.headers, body: answer.body)
+    }
+
+    private static func nothing(at exchange: Exchange) -> RESTError {
+        RESTError(404, "There is nothing at '\(exchange.request.path)'")
+    }
+
+    // MARK: Routes
+
+    private static func addSandboxes(_ sandboxes: SandboxEndpoints, to table: inout RouteTable<Endpoint>) {
+        table.add("POST", "/sandboxes") {
+            try await sandboxes.create($0, defaultTimeout: SandboxEndpoints.firstTimeout)
+        }
+        table.add("POST", "/v2/sandboxes") {
+            try await sandboxes.create($0, defaultTimeout: SandboxEndpoints.secondTimeout)
+        }
+        table.add("GET", "/sandboxes", sandboxes.listRunning)
+        table.add("GET", "/v2/sandboxes", sandboxes.list)
+        table.add("GET", "/sandboxes/{id}", sandboxes.info)
+        table.add("DELETE", "/sandboxes/{id}", sandboxes.kill)
+        table.add("POST", "/sandboxes/{id}/connect") { try await sandboxes.connect($0, defaultTimeout: nil) }
+        table.add("POST", "/v2/sandboxes/{id}/connect") {
+            try await sandboxes.connect($0, defaultTimeout: SandboxEndpoints.secondTimeout)
+        }
+        table.add("POST", "/sandboxes/{id}/resume", sandboxes.resume)
+        table.add("POST", "/sandboxes/{id}/timeout", sandboxes.setTimeout)
+        table.add("POST", "/sandboxes/{id}/refreshes", sandboxes.refresh)
+    }
+
+    private static func addLogs(_ logs: LogEndpoints, to table: inout RouteTable<Endpoint>) {
+        table.add("GET", "/sandboxes/{id}/logs", logs.first)
+        table.add("GET", "/v2/sandboxes/{id}/logs", logs.second)
+        table.add("GET", "/sandboxes/{id}/metrics", logs.metrics)
+        table.add("GET", "/sandboxes/metrics", logs.metricsOfMany)
+    }
+
+    private static func addTemplates(_ templates: TemplateEndpoints, to table: inout RouteTable<Endpoint>) {
+        table.add("GET", "/templates", templates.list)
+        table.add("GET", "/v2/templates", templates.list)
+        table.add("GET", "/templates/{id}", templates.get)
+        table.add("DELETE", "/templates/{id}", templates.remove)
+        table.add("GET", "/templates/{id}/tags", templates.tags)
+        table.add("GET", "/templates/aliases/{alias}", templates.alias)
+    }
+
+    private static func addKeys(_ keys: KeyEndpoints, to table: inout RouteTable<Endpoint>) {
+        table.add("GET", "/teams", keys.teams)
+        table.add("GET", "/api-keys", keys.list)
+        table.add("POST", "/api-keys", keys.create)
+        table.add("PATCH", "/api-keys/{id}", keys.rename)
+        table.add("DELETE", "/api-keys/{id}", keys.remove)
+    }
+
+    /// What is not there yet says so, by name.
+    private static func addMissing(_ sandboxes: SandboxEndpoints, to table: inout RouteTable<Endpoint>) {
+        table.add("POST", "/sandboxes/{id}/pause", sandboxes.missing("pausing of sandboxes"))
+        table.add("POST", "/sandboxes/{id}/fork", sandboxes.missing("forks of sandboxes"))
+        table.add("POST", "/sandboxes/{id}/snapshots", sandboxes.missing("snapshots"))
+        table.add("PUT", "/sandboxes/{id}/network", sandboxes.missing("network rules that change while a sandbox runs"))
+        let rest = [
+            "snapshots": ["GET /snapshots"],
+            "builds of templates over the network; 'martlet template build' makes them": [
+                "POST /templates", "POST /v2/templates", "POST /v3/templates", "POST /templates/{id}",
+                "PATCH /templates/{id}", "PATCH /v2/templates/{id}", "GET /templates/{id}/files/{hash}",
+                "POST /templates/{id}/builds/{build}", "POST /v2/templates/{id}/builds/{build}",
+                "GET /templates/{id}/builds/{build}/status", "GET /templates/{id}/builds/{build}/logs",
+            ],
+            "tags of templates": [
+                "POST /templates/tags", "DELETE /templates/tags", "GET /templates/{id}/tags/count",
+                "GET /templates/{id}/tags/exists", "GET /templates/{id}/tags/groups",
+                "GET /templates/{id}/tags/{tag}/assignments",
+            ],
+            "default templates": ["GET /default-templates"],
+            "volumes": [
+                "POST /volumes", "GET /volumes", "GET /volumes/{id}", "DELETE /volumes/{id}",
+                "GET /volumecontent/{id}/path", "PATCH /volumecontent/{id}/path", "DELETE /volumecontent/{id}/path",
+                "GET /volumecontent/{id}/dir", "POST /volumecontent/{id}/dir", "GET /volumecontent/{id}/file",
+                "PUT /volumecontent/{id}/file",
+            ],
+            "secrets": [
+                "POST /secrets", "GET /secrets", "GET /secrets/{id}", "POST /secrets/{id}", "DELETE /secrets/{id}",
+            ],
+        ]
+        for (what, routes) in rest {
+            for route in routes {
+                let words = route.split(separator: " ").map(String.init)
+                table.add(words[0], words[1]) { _ in throw RESTError.missing(what) }
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import Access
+import HTTP
+import Sandboxes
+
+/// `/sandboxes` and `/v2/sandboxes`: making, finding, prolonging and ending them.
+struct SandboxEndpoints: Sendable {
+    /// How long a sandbox lives when nobody said it, in the first version of the API and in the second.
+    static let firstTimeout = 15
+    static let secondTimeout = 300
+    /// The least and the most that a refresh prolongs by.
+    static let refreshes = 15...3600
+
+    let sandboxes: SandboxRegistry
+    let answers: IdempotentAnswers
+    let domain: String?
+
+    // MARK: Making
+
+    func create(_ request: Request, defaultTimeout: Int) async throws -> Answer {
+        let bytes = try await request.bytes()
+        guard let key = request.headers["Idempotency-Key"] else {
+            return try await create(request, bytes, defaultTimeout) { try? await request.exchange.clientGone() }
+        }
+        return try await answers.once(
+            key,
+            owner: request.caller.owner,
+            request: Array("\(request.exchange.request.path)\n".utf8) + bytes
+        ) {
+            // A client that asks again after its connection broke is to find what was made: it is not given up.
+            try await create(request, bytes, defaultTimeout) { try? await Task.sleep(for: .seconds(Int64.max / 2)) }
+        }
+    }
+
+    private func create(
+        _ request: Request,
+        _ bytes: [UInt8],
+        _ defaultTimeout: Int,
+        unless gone: @escaping @Sendable () async -> Void
+    ) async throws -> Answer {
+        let model = try Request.decode(NewSandboxModel.self, bytes)
+        let reference = TemplateReference(model.templateID)
+        let new = try NewSandbox(
+            model,
+            owner: request.caller.owner,
+            defaultTimeout: defaultTimeout,
+            template: reference?.name ?? ""
+        )
+        guard let reference, reference.hasKnownTag else { throw RESTError.noTemplate(model.templateID) }
+        do {
+            guard let sandbox = try await sandboxes.create(new, unless: gone) else {
+                throw RESTError(499, "The client went away")
+            }
+            return try Answer(201, SandboxView(sandbox, domain: domain).sandbox)
+        } catch let error as SandboxError where error.code == .templateNotFound {
+            throw RESTError.noTemplate(model.templateID)
+        }
+    }
+
+    // MARK: Finding
+
+    /// The running sandbox of a request's path, if its caller may know of it.
+    func find(_ request: Request) throws -> Sandbox {
+        let given = request["id"]
+        // Clients once appended their own id.
+        let id = given.prefix { $0 != "-" }
+        guard let sandbox = sandboxes.sandbox(exactly: String(id)), request.caller.sees(sandbox.record.owner) else {
+            throw RESTError.noSandbox(given)
+        }
+        return sandbox
+    }
+
+    func info(_ request: Request) async throws -> Answer {
+        try Answer(200, SandboxView(try find(request), domain: domain).detail)
+    }
+
+    /// All sandboxes that the caller may know of, the newest first.
+    private func visible(to caller: Caller) -> [ListedSandbox] {
+        sandboxes.list().reversed().filter { $0.isRunning && caller.sees($0.record.owner) }
+            .map { SandboxView($0, domain: domain).listed }
+    }
+
+    func listRunning(_ request: Request) async throws -> Answer {
+        let metadata = try MetadataFilter(request.query["metadata"])
+        return try Answer(200, visible(to: request.caller).filter { metadata.accepts($0.metadata) })
+    }
+
+    func list(_ request: Request) async throws -> Answer {
+        let page = try SandboxQuery(request.query).page(of: visible(to: request.caller))
+        var answer = try Answer(200, page.sandboxes)
+        answer.headers["X-Total-Running"] = String(page.running)
+        answer.headers["X-Next-Token"] = page.next
+        return answer
+    }
+
+    // MARK: Prolonging and ending
+
+    func kill(_ request: Request) async throws -> Answer {
+        let sandbox = try find(request)
+        try await sandboxes.kill(sandbox.id)
+        return Answer(204)
+    }
+
+    func connect(_ request: Request, defaultTimeout: Int?) async throws -> Answer {
+        let model = try await request.body(ConnectModel.self, absent: ConnectModel())
+        guard let timeout = model.timeout ?? defaultTimeout else { throw RESTError.badRequest("'timeout' is missing") }
+        let lifetime = try Timeout.lifetime(timeout)
+        let sandbox = try find(request)
+        try await sandboxes.extendLifetime(of: sandbox, to: lifetime)
+        return try Answer(200, SandboxView(sandbox, domain: domain).sandbox)
+    }
+
+    func resume(_ request: Request) async throws -> Answer {
+        let model = try await request.body(ResumeModel.self, absent: ResumeModel())
+        _ = try Timeout.lifetime(model.timeout ?? Self.firstTimeout)
+        let sandbox = try find(request)
+        throw RESTError(409, "Sandbox '\(sandbox.id)' is already running")
+    }
+
+    func setTimeout(_ request: Request) async throws -> Answer {
+        let model = try await request.body(TimeoutModel.self)
+        let lifetime = try Timeout.lifetimeOrNone(model.timeout)
+        try await sandboxes.setLifetime(of: try find(request), to: lifetime)
+        return Answer(204)
+    }
+
+    func refresh(_ request: Request) async throws -> Answer {
+        let duration = try await request.body(RefreshModel.self, absent: RefreshModel()).duration ?? 0
+        guard (0...Self.refreshes.upperBound).contains(duration) else {
+            throw RESTError.badRequest("'duration' must be an integer from 0 to \(Self.refreshes.upperBound)")
+        }
+        let lifetime = Duration.seconds(max(Self.refreshes.lowerBound, duration))
+        try await sandboxes.extendLifetime(of: try find(request), to: lifetime)
+        return Answer(204)
+    }
+
+    /// Answers for something that can not be done with a sandbox yet; one that is not there is missed first.
+    func missing(_ what: String) -> @Sendable (Request) async throws -> Answer {
+        { request in
+            _ = try find(request)
+            throw RESTError.missing(what)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import FoundationEssentials
+import Linux
+import Machines
+import Sandboxes
+import Wire
+
+/// How a sandbox of ours looks to E2B's clients.
+struct SandboxView: Sendable {
+    /// The version of E2B's agent that ours does the work of; below 0.6.4 the clients switch features off.
+    static let agentVersion = "0.6.13"
+    /// A relic that every answer must have.
+    static let clientID = "martlet"
+    /// Every sandbox of theirs ends some time; one of ours that does not, in a hundred years.
+    static let endless: TimeInterval = 100 * 365 * 86_400
+
+    let record: SandboxRecord
+    let manifest: TemplateManifest
+    let token: String
+    /// Where the sandbox's own host names are, when they are anywhere: `e2b.localhost:8443`.
+    let domain: String?
+
+    init(_ sandbox: Sandbox, domain: String?) {
+        record = sandbox.record
+        manifest = sandbox.template
+        token = sandbox.token.exposed { $0 }
+        self.domain = domain
+    }
+
+    private var endAt: Timestamp {
+        Timestamp(record.ends ?? record.created.addingTimeInterval(Self.endless))
+    }
+
+    var sandbox: SandboxModel {
+        SandboxModel(
+            templateID: record.template,
+            sandboxID: record.id,
+            clientID: Self.clientID,
+            envdVersion: Self.agentVersion,
+            alias: record.template,
+            envdAccessToken: token,
+            trafficAccessToken: record.trafficToken,
+            domain: domain
+        )
+    }
+
+    var listed: ListedSandbox {
+        ListedSandbox(
+            templateID: record.template,
+            alias: record.template,
+            sandboxID: record.id,
+            clientID: Self.clientID,
+            startedAt: Timestamp(record.created),
+            endAt: endAt,
+            cpuCount: manifest.shape.processors,
+            memoryMB: manifest.shape.memoryMiB,
+            diskSizeMB: manifest.diskMiB,
+            metadata: record.metadata,
+            state: .running,
+            envdVersion: Self.agentVersion
+        )
+    }
+
+    var detail: SandboxDetail {
+        SandboxDetail(
+            templateID: record.template,
+            alias: record.template,
+            sandboxID: record.id,
+            clientID: Self.clientID,
+            startedAt: Timestamp(record.created),
+            endAt: endAt,
+            envdVersion: Self.agentVersion,
+            envdAccessToken: token,
+            // No sandbox has a way out yet, whatever was asked for.
+            allowInternetAccess: false,
+            domain: domain,
+            cpuCount: manifest.shape.processors,
+            memoryMB: manifest.shape.memoryMiB,
+            diskSizeMB: manifest.diskMiB,
+            metadata: record.metadata,
+            state: .running,
+            network: network,
+            lifecycle: LifecycleModel(
+                autoResume: record.lifecycle.resumesOnTraffic,
+                onTimeout: record.lifecycle.onTimeout.rawValue
+            )
+        )
+    }
+
+    private var network: NetworkModel {
+        let ingress = record.ingress ?? IngressPolicy()
+        return NetworkModel(
+            allowPublicTraffic: ingress.allowsPublicTraffic,
+            maskRequestHost: ingress.maskedHost,
+            httpsPorts: ingress.tlsPorts.isEmpty ? nil : ingress.tlsPorts.sorted().map(Int.init)
+        )
+    }
+}

@@ -1,0 +1,59 @@
+// What the control plane says about templates.
+
+/// `TemplateBuildStatus`.
+enum BuildStatus: String, Codable, Sendable, Hashable {
+    case building, error, ready, waiting
+}
+
+/// `TemplateBuild`.
+struct BuildModel: Codable, Sendable, Hashable {
+    var buildID: String
+    var status: BuildStatus
+    var createdAt: Timestamp
+    var updatedAt: Timestamp
+    var finishedAt: Timestamp
+    var cpuCount: Int
+    var memoryMB: Int
+    var diskSizeMB: Int
+    var envdVersion: String
+}
+
+/// `TeamUser`, which no template here has.
+struct UserModel: Codable, Sendable, Hashable {
+    var id: String
+    var email: String?
+}
+
+/// `Template`, and `TemplateWithBuilds` when `builds` is there.
+struct TemplateModel: Codable, Sendable, Hashable {
+    var templateID: String
+    var buildID: String
+    var cpuCount: Int
+    var memoryMB: Int
+    var diskSizeMB: Int
+    var `public`: Bool
+    var aliases: [String]
+    var names: [String]
+    var createdAt: Timestamp
+    var updatedAt: Timestamp
+    var createdBy: Nullable<UserModel>
+    var lastSpawnedAt: Nullable<Timestamp>
+    var spawnCount: Int
+    var buildCount: Int
+    var envdVersion: String
+    var buildStatus: BuildStatus
+    var builds: [BuildModel]?
+}
+
+/// `TemplateAliasResponse`.
+struct AliasModel: Codable, Sendable, Hashable {
+    var templateID: String
+    var `public`: Bool
+}
+
+/// `TemplateTag`.
+struct TagModel: Codable, Sendable, Hashable {
+    var tag: String
+    var buildID: String
+    var createdAt: Timestamp
+}

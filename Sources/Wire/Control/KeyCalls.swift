@@ -1,0 +1,71 @@
+import FoundationEssentials
+
+/// A key of this installation; the key itself is known to whoever made it alone.
+public struct KeyInfo: Codable, Sendable, Hashable {
+    public var id: String
+    public var owner: String
+    public var name: String
+    /// Such as `e2b_1a…9f3c`.
+    public var mask: String
+    public var created: Date
+    /// Nil when it was never used.
+    public var lastUsed: Date?
+
+    public init(id: String, owner: String, name: String, mask: String, created: Date, lastUsed: Date?) {
+        self.id = id
+        self.owner = owner
+        self.name = name
+        self.mask = mask
+        self.created = created
+        self.lastUsed = lastUsed
+    }
+}
+
+/// Makes a key. An owner exists as long as it has one; owners do not see each other's sandboxes.
+public enum CreateKey: UnaryCall {
+    public static let name = "martlet.v1.Keys/Create"
+
+    public struct Request: Codable, Sendable, Hashable {
+        public var name: String
+        /// Nil is the installation's own owner.
+        public var owner: String?
+
+        public init(name: String, owner: String? = nil) {
+            self.name = name
+            self.owner = owner
+        }
+    }
+
+    public struct Response: Codable, Sendable, Hashable {
+        public var info: KeyInfo
+        /// The key, to be read here and nowhere else.
+        public var key: String
+
+        public init(info: KeyInfo, key: String) {
+            self.info = info
+            self.key = key
+        }
+    }
+}
+
+/// Lists the keys of all owners, the oldest first.
+public enum ListKeys: UnaryCall {
+    public static let name = "martlet.v1.Keys/List"
+    public typealias Request = Empty
+
+    public struct Response: Codable, Sendable, Hashable {
+        public var keys: [KeyInfo]
+        public init(keys: [KeyInfo]) { self.keys = keys }
+    }
+}
+
+/// Takes a key away; from now on it opens nothing.
+public enum RemoveKey: UnaryCall {
+    public static let name = "martlet.v1.Keys/Remove"
+    public typealias Response = Empty
+
+    public struct Request: Codable, Sendable, Hashable {
+        public var id: String
+        public init(id: String) { self.id = id }
+    }
+}
