@@ -19,6 +19,7 @@ extension RESTError {
             self.init(error.code == .noSpace ? 507 : 500, "\(error)")
         case let error as LinuxError where error.code == .noSpace: self.init(507, error.message)
         case let error as CallError: self.init(502, "The sandbox did not answer: \(error.message)")
+        case is DeadlineExceeded: self.init(504, "The sandbox did not answer in time")
         case is RecordsError: self.init(503, "The records can not be written now: \(error)")
         case is CancellationError: self.init(503, "The daemon is stopping; try again when it has started")
         default: self.init(500, "The request failed: \(error)")

@@ -19,7 +19,9 @@ struct SandboxEndpoints: Sendable {
     func create(_ request: Request, defaultTimeout: Int) async throws -> Answer {
         let bytes = try await request.bytes()
         guard let key = request.headers["Idempotency-Key"] else {
-            return try await create(request, bytes, defaultTimeout) { try? await request.exchange.clientGone() }
+            return try await create(bytes, for: request.caller, defaultTimeout) { new in
+                try await sandboxes.create(new) { try? await request.exchange.clientGone() }
+            }
         }
         return try await answers.once(
             key,
@@ -27,29 +29,28 @@ struct SandboxEndpoints: Sendable {
             request: Array("\(request.exchange.request.path)\n".utf8) + bytes
         ) {
             // A client that asks again after its connection broke is to find what was made: it is not given up.
-            try await create(request, bytes, defaultTimeout) { try? await Task.sleep(for: .seconds(Int64.max / 2)) }
+            try await create(bytes, for: request.caller, defaultTimeout) { try await sandboxes.create($0) }
         }
     }
 
+    /// - Parameter make: gives nil when nobody waits for the sandbox any more.
     private func create(
-        _ request: Request,
-        _ bytes: [UInt8],
+        _ body: [UInt8],
+        for caller: Caller,
         _ defaultTimeout: Int,
-        unless gone: @escaping @Sendable () async -> Void
+        _ make: @Sendable (NewSandbox) async throws -> Sandbox?
     ) async throws -> Answer {
-        let model = try Request.decode(NewSandboxModel.self, bytes)
+        let model = try Request.decode(NewSandboxModel.self, body)
         let reference = TemplateReference(model.templateID)
         let new = try NewSandbox(
             model,
-            owner: request.caller.owner,
+            owner: caller.owner,
             defaultTimeout: defaultTimeout,
             template: reference?.name ?? ""
         )
         guard let reference, reference.hasKnownTag else { throw RESTError.noTemplate(model.templateID) }
         do {
-            guard let sandbox = try await sandboxes.create(new, unless: gone) else {
-                throw RESTError(499, "The client went away")
-            }
+            guard let sandbox = try await make(new) else { throw RESTError(499, "The client went away") }
             return try Answer(201, SandboxView(sandbox, domain: domain).sandbox)
         } catch let error as SandboxError where error.code == .templateNotFound {
             throw RESTError.noTemplate(model.templateID)

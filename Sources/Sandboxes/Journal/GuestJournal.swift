@@ -45,10 +45,15 @@ package final class GuestJournal: Sendable {
 }
 
 extension GuestLink {
+    /// How long a guest may take to tell about itself.
+    private static var patience: Duration { .seconds(10) }
+
     /// A guest of a template that is older than the journal has none, which is no failure of whoever asks.
     fileprivate func journal(after: UInt64, limit: Int) async throws -> [JournalEntry] {
         do {
-            return try await call(ReadJournal.self, .init(after: after, limit: limit)).entries
+            return try await withDeadline(Self.patience) {
+                try await call(ReadJournal.self, .init(after: after, limit: limit)).entries
+            }
         } catch let error as CallError where error.code == .notFound || error.code == .unimplemented {
             return []
         }
@@ -58,7 +63,7 @@ extension GuestLink {
     package func metrics(since start: Date) async throws -> [MetricSample] {
         let samples: [MetricSample]
         do {
-            samples = try await call(ReadMetrics.self, Empty()).samples
+            samples = try await withDeadline(Self.patience) { try await call(ReadMetrics.self, Empty()).samples }
         } catch let error as CallError where error.code == .notFound || error.code == .unimplemented {
             return []
         }
