@@ -15,6 +15,7 @@ package final class BodyReader: Sendable {
 
     private let line: Wireline
     private let kind: HeadCutter.Kind
+    private let patience: Duration
     private let state: Mutex<State>
     /// Called before the first byte is waited for; sends `100 Continue` where the client asks for it.
     private let beforeFirstRead: Mutex<(@Sendable () async throws -> Void)?>
@@ -30,6 +31,7 @@ package final class BodyReader: Sendable {
     ) {
         self.line = line
         self.kind = kind
+        patience = limits.bodyTime
         self.beforeFirstRead = Mutex(beforeFirstRead)
         endsWithConnection = framing == .untilClose
         let first: State =
@@ -56,6 +58,9 @@ package final class BodyReader: Sendable {
             }
         }
     }
+
+    /// Whether bytes of the connection have come that nobody has looked at; so that a read need not wait, as a rule.
+    package var isAtHand: Bool { isFinished || line.hasUnread }
 
     var hasFailed: Bool {
         state.withLock { if case .failed = $0 { true } else { false } }
@@ -129,16 +134,36 @@ package final class BodyReader: Sendable {
 
     /// Reads all that is left.
     ///
-    /// - Throws: ``HTTPError`` with status 413 when there are more than `limit` bytes; at once, if the message says so.
+    /// - Throws: ``HTTPError`` with status 413 when there are more than `limit` bytes; at once, if the message says so. With
+    ///   status 408 when a request's stop coming.
     package func collect(limit: Int) async throws -> [UInt8] {
         let tooLarge = HTTPError(413, "The body is larger than \(limit) bytes")
         if let remaining, remaining > limit { throw tooLarge }
         var all: [UInt8] = []
         while true {
-            let bytes = try await read()
+            let bytes = try await readPatiently()
             if bytes.isEmpty { return all }
             all += bytes
             if all.count > limit { throw tooLarge }
+        }
+    }
+
+    /// Reads with a limit to the wait. What answers a request may take its time; who waits for it has limits of its own.
+    private func readPatiently() async throws -> [UInt8] {
+        let needsNoWait =
+            switch state.withLock({ $0 }) {
+            case .length: line.hasUnread
+            case .finished, .failed: true
+            // Part of a chunk's size may be here, and the rest never come.
+            case .chunked, .untilClose: false
+            }
+        if kind == .response || needsNoWait { return try await read() }
+        do {
+            return try await withDeadline(patience) { [self] in try await read() }
+        } catch is DeadlineExceeded {
+            let late = HTTPError(408, "The body did not come in time")
+            state.withLock { $0 = .failed(late) }
+            throw late
         }
     }
 

@@ -116,6 +116,42 @@ package final class HTTPClient: Sendable {
         }
     }
 
+    /// What a server makes of a request to switch protocols.
+    package enum UpgradeAnswer: Sendable {
+        /// It switched; from here on the connection is not HTTP.
+        case switched(ResponseHead, any ByteStream)
+        /// It answered like any other request.
+        case declined(Response)
+    }
+
+    /// Passes somebody else's upgrade request on, on a connection of its own, which is closed when `handle` returns.
+    ///
+    /// - Parameter request: with the `Connection` and `Upgrade` fields that say what to switch to; it has no body.
+    package func withUpgrade<Result: Sendable>(
+        _ request: RequestHead,
+        _ handle: @Sendable @escaping (UpgradeAnswer) async throws -> Result
+    ) async throws -> Result {
+        let line = Wireline(try await connect())
+        defer { line.close() }
+        var request = request
+        request.removeFraming()
+        let bytes = request.encoded()
+        let method = request.method
+        return try await withTaskCancellationHandler {
+            do {
+                try await line.write(bytes)
+                let head = try await readFinalHead(on: line)
+                if head.status == 101 { return try await handle(.switched(head, line)) }
+                let body = try self.body(of: head, to: method, on: line)
+                return try await handle(.declined(Response(head: head, body: body)))
+            } catch let error as ConnectionEnded {
+                throw HTTPError(502, error.description)
+            }
+        } onCancel: {
+            line.close()
+        }
+    }
+
     // MARK: Kept connections
 
     /// A connection that has been quiet and has not grown old. What arrives unasked, the end included, makes it useless.
@@ -129,12 +165,15 @@ package final class HTTPClient: Sendable {
     }
 
     private func keep(_ line: Wireline) {
-        let isKept = idle.withLock { idle in
-            guard idle.count < idleLimit else { return false }
+        let useless = idle.withLock { idle -> [Wireline] in
+            // The oldest are in front, and would stay there as long as one connection is enough.
+            let old = idle.prefix { $0.since.duration(to: .now) >= limits.idleTime / 2 }.map(\.line)
+            idle.removeFirst(old.count)
+            guard idle.count < idleLimit else { return old + [line] }
             idle.append(Idle(line: line, since: .now))
-            return true
+            return old
         }
-        if !isKept { line.close() }
+        for line in useless { line.close() }
     }
 
     // MARK: One exchange
@@ -188,22 +227,33 @@ package final class HTTPClient: Sendable {
         _ handle: @Sendable @escaping (Response) async throws -> Result,
         wasSent: () async -> Bool
     ) async throws -> (Result, isReusable: Bool) {
-        var head = try await readHead(on: line)
-        while (100..<200).contains(head.status) {
-            if head.status == 101 { throw HTTPError(502, "The server switched protocols, which it was not asked to") }
-            head = try await readHead(on: line)
-        }
-        let framing: BodyFraming
-        do {
-            framing = try BodyFraming.response(head, to: method)
-        } catch {
-            throw HTTPError(502, error.message)
-        }
-        let body = BodyReader(line, framing, of: .response, limits: limits)
+        let head = try await readFinalHead(on: line)
+        if head.status == 101 { throw HTTPError(502, "The server switched protocols, which it was not asked to") }
+        let body = try self.body(of: head, to: method, on: line)
         let result = try await handle(Response(head: head, body: body))
         let staysOpen = head.minorVersion == 1 && !head.headers.lists("Connection", "close")
         guard staysOpen, body.isFinished, !body.endsWithConnection else { return (result, false) }
         return (result, await wasSent() && !line.hasUnread)
+    }
+
+    private func body(of head: ResponseHead, to method: String, on line: Wireline) throws(HTTPError) -> BodyReader {
+        do throws(HTTPError) {
+            return BodyReader(line, try BodyFraming.response(head, to: method), of: .response, limits: limits)
+        } catch {
+            throw HTTPError(502, error.message)
+        }
+    }
+
+    /// Skips the heads that only say that the real one is still to come.
+    private func readFinalHead(on line: Wireline) async throws -> ResponseHead {
+        for _ in 0...limits.interimAnswers {
+            let head = try await readHead(on: line)
+            if head.status >= 200 || head.status == 101 { return head }
+        }
+        throw HTTPError(
+            502,
+            "The server said more than \(limits.interimAnswers) times that its answer is still to come"
+        )
     }
 
     private func readHead(on line: Wireline) async throws -> ResponseHead {

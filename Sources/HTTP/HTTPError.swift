@@ -21,6 +21,10 @@ package struct HTTPLimits: Sendable {
     package var fields = 200
     /// From the first byte of a head to its last, so that a slow head can not hold a connection.
     package var headTime = Duration.seconds(10)
+    /// Without a byte of a body that is wanted whole. One that is passed on may rest for as long as its sender likes.
+    package var bodyTime = Duration.seconds(60)
+    /// How many answers may say that the real one is still to come.
+    package var interimAnswers = 16
     /// Between two requests on one connection.
     package var idleTime = Duration.seconds(120)
     /// For the rest of a body that nobody wanted, and for a peer to take notice of a close.

@@ -22,11 +22,23 @@ package struct HTTPServer: Sendable {
     }
 
     /// Accepts connections until the task is cancelled or the listener is closed; then ends them all.
-    package func run(on listener: Listener) async throws {
+    ///
+    /// - Parameter secure: makes of each connection the stream that HTTP is spoken on, in the time that a head may take; nil
+    ///   speaks it on the connection itself.
+    package func run(
+        on listener: Listener,
+        through secure: (@Sendable (Channel) async throws -> any ByteStream)? = nil
+    ) async throws {
         try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let connection = try await listener.accept()
-                group.addTask(executorPreference: EventLoop.shared) { await serve(connection) }
+                group.addTask(executorPreference: EventLoop.shared) {
+                    guard let secure else { return await serve(connection) }
+                    let stream = try? await withDeadline(limits.headTime) { try await secure(connection) }
+                    // Whoever can not agree on a secure connection was told so by the handshake.
+                    guard let stream else { return connection.close() }
+                    await serve(stream)
+                }
             }
         }
     }
