@@ -13,7 +13,7 @@ extension Endpoint {
                     return try await Self.open(host, port)
                 case .https:
                     let trust = try trust ?? TLSTrust.system()
-                    return try await TLSClientStream.connect(over: try await openForTLS(), to: host, trust: trust)
+                    return try await TLSStream.connect(over: try await openForTLS(), to: host, trust: trust)
                 }
             }
         } catch let error as DeadlineExceeded {

@@ -14,6 +14,8 @@ package struct TLSError: Error, Sendable, CustomStringConvertible {
         package static let certificate = Code(rawValue: "certificate")
         /// The authorities to trust could not be read.
         package static let trust = Code(rawValue: "trust")
+        /// A server's own certificate or key can not be used or made.
+        package static let identity = Code(rawValue: "identity")
         /// The two sides found no common protocol, or one broke it.
         package static let handshake = Code(rawValue: "handshake")
         /// The connection broke TLS after the handshake.

@@ -17,22 +17,36 @@ struct TLSSession: ~Copyable {
     /// Both belong to `session`.
     private let incoming: OpaquePointer
     private let outgoing: OpaquePointer
-    private let host: String
+    /// As errors name the other side.
+    private let peer: String
 
     /// Prepares a client's session with `host`, by name or IPv4 address.
     init(clientOf host: String, trust: TLSTrust) throws(TLSError) {
         session = try Self.begin(clientOf: host, trust)
         incoming = SSL_get_rbio(session)
         outgoing = SSL_get_wbio(session)
-        self.host = host
+        peer = "'\(host)'"
+    }
+
+    /// Prepares a server's session with whoever connects.
+    init(serverAs identity: TLSIdentity) throws(TLSError) {
+        session = try Self.begin(in: identity.context)
+        incoming = SSL_get_rbio(session)
+        outgoing = SSL_get_wbio(session)
+        peer = "a client"
+        SSL_set_accept_state(session)
+    }
+
+    private static func begin(in context: OpaquePointer) throws(TLSError) -> OpaquePointer {
+        ERR_clear_error()
+        guard let session = SSL_new(context), let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem())
+        else { throw TLSError(.handshake, "OpenSSL could not begin a session: \(queuedReason())") }
+        SSL_set_bio(session, incoming, outgoing)
+        return session
     }
 
     private static func begin(clientOf host: String, _ trust: TLSTrust) throws(TLSError) -> OpaquePointer {
-        ERR_clear_error()
-        guard let session = SSL_new(trust.context), let incoming = BIO_new(BIO_s_mem()),
-            let outgoing = BIO_new(BIO_s_mem())
-        else { throw TLSError(.handshake, "OpenSSL could not begin a session: \(queuedReason())") }
-        SSL_set_bio(session, incoming, outgoing)
+        let session = try begin(in: trust.context)
         SSL_set_connect_state(session)
         SSL_set_hostflags(session, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
         var address = in_addr()
@@ -62,10 +76,10 @@ struct TLSSession: ~Copyable {
         if result == 1 { return true }
         if SSL_get_error(session, result) == SSL_ERROR_WANT_READ { return false }
         let verdict = SSL_get_verify_result(session)
-        if verdict != Int(X509_V_OK) {
-            throw TLSError(.certificate, Self.sentence(about: host, verdict))
+        if verdict != Int(X509_V_OK), SSL_is_server(session) == 0 {
+            throw TLSError(.certificate, Self.sentence(about: peer, verdict))
         }
-        throw TLSError(.handshake, "The TLS handshake with '\(host)' failed: \(Self.queuedReason())")
+        throw TLSError(.handshake, "The TLS handshake with \(peer) failed: \(Self.queuedReason())")
     }
 
     func read(upTo count: Int) throws(TLSError) -> Read {
@@ -90,7 +104,7 @@ struct TLSSession: ~Copyable {
         switch SSL_get_error(session, result) {
         case SSL_ERROR_WANT_READ: return .needsInput
         case SSL_ERROR_ZERO_RETURN: return .ended
-        default: throw TLSError(.broken, "The TLS connection to '\(host)' broke: \(Self.queuedReason())")
+        default: throw TLSError(.broken, "The TLS connection to \(peer) broke: \(Self.queuedReason())")
         }
     }
 
@@ -100,7 +114,7 @@ struct TLSSession: ~Copyable {
         let written = bytes.withUnsafeBytes { SSL_write(session, $0.baseAddress, Int32(clamping: $0.count)) }
         // Memory takes everything; without renegotiation nothing has to be read first.
         guard Int(written) == bytes.count else {
-            throw TLSError(.broken, "The TLS connection to '\(host)' takes no more: \(Self.queuedReason())")
+            throw TLSError(.broken, "The TLS connection to \(peer) takes no more: \(Self.queuedReason())")
         }
     }
 
@@ -134,19 +148,19 @@ struct TLSSession: ~Copyable {
         return code == 0 ? "the other side closed the connection" : "error \(code)"
     }
 
-    private static func sentence(about host: String, _ verdict: Int) -> String {
+    private static func sentence(about peer: String, _ verdict: Int) -> String {
         let reason = String(cString: X509_verify_cert_error_string(verdict))
         switch Int32(clamping: verdict) {
         case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
-            return "The certificate that '\(host)' showed is for another host (\(reason))"
+            return "The certificate that \(peer) showed is for another host (\(reason))"
         case X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_CERT_NOT_YET_VALID:
-            return "The certificate of '\(host)' is not valid now (\(reason)); look at this machine's clock, too"
+            return "The certificate of \(peer) is not valid now (\(reason)); look at this machine's clock, too"
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
             X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-            return "The certificate of '\(host)' is from an authority that is not trusted here (\(reason)); install "
+            return "The certificate of \(peer) is from an authority that is not trusted here (\(reason)); install "
                 + "ca-certificates, or name a file with the authority in SSL_CERT_FILE"
         default:
-            return "The certificate of '\(host)' is not valid: \(reason)"
+            return "The certificate of \(peer) is not valid: \(reason)"
         }
     }
 }

@@ -87,7 +87,7 @@ struct OpenSSLServer: Sendable {
     }
 
     /// Connects as soon as the server listens.
-    func connect(_ authority: Authority, as host: String = "good.test") async throws -> TLSClientStream {
+    func connect(_ authority: Authority, as host: String = "good.test") async throws -> TLSStream {
         let address = address
         let stream = try await retrying(every: .milliseconds(5), for: .seconds(20)) {
             do {
@@ -96,7 +96,7 @@ struct OpenSSLServer: Sendable {
                 return nil
             }
         }
-        return try await TLSClientStream.connect(over: stream, to: host, trust: try TLSTrust(file: authority.file))
+        return try await TLSStream.connect(over: stream, to: host, trust: try TLSTrust(file: authority.file))
     }
 }
 

@@ -96,7 +96,7 @@ import Testing
                 let stream = try await Channel.connect(to: address)
                 let trust = try TLSTrust(file: authority.file)
                 let error = await #expect(throws: TLSError.self) {
-                    try await TLSClientStream.connect(over: stream, to: "good.test", trust: trust)
+                    try await TLSStream.connect(over: stream, to: "good.test", trust: trust)
                 }
                 #expect(error?.code == .handshake)
                 #expect(error?.message.contains("'good.test'") == true)
@@ -140,7 +140,7 @@ import Testing
                 let trust = try TLSTrust(file: authority.file)
                 let task = Task {
                     let stream = try await Channel.connect(to: address)
-                    return try await TLSClientStream.connect(over: stream, to: "good.test", trust: trust)
+                    return try await TLSStream.connect(over: stream, to: "good.test", trust: trust)
                 }
                 try await begun.value()
                 task.cancel()

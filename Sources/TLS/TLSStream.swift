@@ -1,11 +1,11 @@
 import Linux
 import Synchronization
 
-/// TLS, as a client, over any byte stream.
+/// TLS over any byte stream, from either side.
 ///
 /// *Concurrency.* `state` guards the session: one task may read while another writes, and each call into OpenSSL is made
 /// under the lock. What a write encrypts must leave in that order, so `sending` is held until it has left.
-package final class TLSClientStream: ByteStream {
+package final class TLSStream: ByteStream {
     private struct State: ~Copyable {
         let session: TLSSession
         /// Whether a task holds `sending`; it then also sends what others left in the session.
@@ -16,13 +16,14 @@ package final class TLSClientStream: ByteStream {
     }
 
     private let stream: any ByteStream
-    private let host: String
+    /// As errors name the other side.
+    private let peer: String
     private let state: Mutex<State>
     private let sending = AsyncLock()
 
-    private init(_ stream: any ByteStream, _ host: String, _ session: consuming sending TLSSession) {
+    private init(_ stream: any ByteStream, _ peer: String, _ session: consuming sending TLSSession) {
         self.stream = stream
-        self.host = host
+        self.peer = peer
         state = Mutex(State(session: session))
     }
 
@@ -33,9 +34,24 @@ package final class TLSClientStream: ByteStream {
         over stream: any ByteStream,
         to host: String,
         trust: TLSTrust
-    ) async throws -> TLSClientStream {
-        let connection = TLSClientStream(stream, host, try TLSSession(clientOf: host, trust: trust))
+    ) async throws -> TLSStream {
+        try await secure(stream, "'\(host)'") { () throws(TLSError) in try TLSSession(clientOf: host, trust: trust) }
+    }
+
+    /// Shakes hands with a client over `stream`, which is this object's from then on, and closed when that fails.
+    ///
+    /// How long a client may take is the caller's to say.
+    package static func accept(over stream: any ByteStream, as identity: TLSIdentity) async throws -> TLSStream {
+        try await secure(stream, "a client") { () throws(TLSError) in try TLSSession(serverAs: identity) }
+    }
+
+    private static func secure(
+        _ stream: any ByteStream,
+        _ peer: String,
+        _ begin: () throws(TLSError) -> sending TLSSession
+    ) async throws -> TLSStream {
         do {
+            let connection = TLSStream(stream, peer, try begin())
             try await connection.shakeHands()
             return connection
         } catch {
@@ -59,7 +75,7 @@ package final class TLSClientStream: ByteStream {
                 if isComplete { throw error }
             }
             if isComplete { return }
-            try await receive(orThrow: TLSError(.handshake, "'\(host)' closed the connection during the TLS handshake"))
+            try await receive(orThrow: TLSError(.handshake, "The TLS handshake with \(peer) was cut off"))
         }
     }
 
@@ -84,7 +100,9 @@ package final class TLSClientStream: ByteStream {
             case .bytes(let bytes): return bytes
             case .ended: return []
             case .needsInput:
-                try await receive(orThrow: TLSError(.truncated, "'\(host)' ended the connection without ending TLS"))
+                try await receive(
+                    orThrow: TLSError(.truncated, "The connection to \(peer) ended without TLS's own end")
+                )
             }
         }
     }
