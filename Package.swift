@@ -75,6 +75,7 @@ let package = Package(
                 "Records",
             ]
         ),
+        module("Router", ["Linux", "HTTP", "TLS", "RPC", "Wire", "GuestLink", "Sandboxes"]),
         module(
             "E2B",
             ["Linux", "HTTP", "Machines", "GuestLink", "Sandboxes", "Access", "Records", "Wire"]
@@ -83,14 +84,15 @@ let package = Package(
             "API",
             [
                 "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Templates",
-                "Runs", "Access", "E2B",
+                "Router", "Runs", "Access", "E2B",
             ]
         ),
         module(
             "Commands",
             [
-                "Arguments", "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "ScriptedModel", "Machines",
-                "QEMUMachines", "Sandboxes", "Templates", "Gateway", "Runs", "API", "Records", "Access", "E2B",
+                "Arguments", "Linux", "HTTP", "TLS", "RPC", "Wire", "Schemas", "MCP", "ScriptedModel", "Machines",
+                "QEMUMachines", "Sandboxes", "Templates", "Gateway", "Router", "Runs", "API", "Records", "Access",
+                "E2B",
             ]
         ),
         .executableTarget(name: "martlet", dependencies: ["Commands"], swiftSettings: settings),
@@ -118,6 +120,10 @@ let package = Package(
         tests("TLSTests", ["TLS", "HTTP", "Linux"]),
         tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),
         tests("GuestAgentTests", ["CLinux", "GuestAgent", "GuestLink", "Linux", "HTTP", "RPC", "Wire"]),
+        tests(
+            "RouterTests",
+            ["Router", "GuestAgent", "GuestLink", "TLS", "HTTP", "Linux", "RPC", "Sandboxes", "Wire"]
+        ),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
         tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "Schemas", "HTTP", "Linux", "Wire"]),
         tests(

@@ -1,9 +1,9 @@
-// The API: everything that comes in over the daemon's sockets. One table of calls, one proxy to the guests.
+// The API: everything that comes in over the daemon's sockets, asked in this order.
 //
-//     unix socket, its owner's alone ──┐
-//     127.0.0.1, with a key ───────────┴─► ControlServer ─┬─ with E2b-Sandbox-Id     SandboxProxy, to the guest's agent
-//                                                          ├─ /martlet.v1.…            CallRouter, by name
-//                                                          └─ /sandboxes, …            E2BServer, E2B's control plane
+//     unix socket, its owner's alone ──┐                   ┌─ by host or header         SandboxRouter, to a guest
+//     127.0.0.1, plain ────────────────┼─► ControlServer ──┼─ /health                   by anyone
+//     127.0.0.1, TLS ──────────────────┘                   ├─ /martlet.v1.…             CallRouter, with a key
+//                                                          └─ /sandboxes, …             E2BServer, E2B's control plane
 
 import Access
 import E2B
@@ -12,6 +12,7 @@ import HTTP
 import Linux
 import Machines
 import RPC
+import Router
 import Runs
 import Sandboxes
 import Synchronization
@@ -46,18 +47,22 @@ package final class ControlServer: Sendable {
     private let daemon: Daemon
     /// A request to stop, carried out once its answer has left.
     private let requests = ShutDownRequests()
-    private let proxy: SandboxProxy
+    private let sandboxRouter: SandboxRouter
     private let e2b: E2BServer
     private let lastUse = Mutex(ContinuousClock.now)
     private let inFlight = Atomic<Int>(0)
+    /// Finds the owner of a sandbox.
+    private let sandboxes: SandboxRegistry
 
+    /// - Parameter domain: below which sandboxes have host names.
     package init(
         sandboxes: SandboxRegistry,
         runs: RunRegistry,
         templates: TemplateBuilder,
         keys: APIKeys,
         e2b: E2BServer,
-        daemon: Daemon
+        daemon: Daemon,
+        domain: String
     ) {
         var router = CallRouter()
         router.addSandboxCalls(sandboxes)
@@ -68,7 +73,8 @@ package final class ControlServer: Sendable {
         self.router = router
         self.daemon = daemon
         self.e2b = e2b
-        proxy = SandboxProxy(sandboxes)
+        self.sandboxes = sandboxes
+        sandboxRouter = SandboxRouter(sandboxes: SandboxDirectory(sandboxes), domain: domain)
     }
 
     /// How long nobody has asked for anything.
@@ -77,7 +83,13 @@ package final class ControlServer: Sendable {
     }
 
     /// Serves a listener until the task is cancelled.
-    package func run(on listener: Listener, trust: Trust) async throws {
+    ///
+    /// - Parameter secure: makes of each connection the stream to serve, such as TLS; nil serves it as it is.
+    package func run(
+        on listener: Listener,
+        trust: Trust,
+        through secure: (@Sendable (Channel) async throws -> any ByteStream)? = nil
+    ) async throws {
         let server = HTTPServer { [self] exchange in
             inFlight.add(1, ordering: .relaxed)
             defer {
@@ -87,17 +99,18 @@ package final class ControlServer: Sendable {
             try await handle(exchange, trust)
             if let keepsSandboxes = requests.take() { daemon.shutDown(keepsSandboxes) }
         }
-        try await server.run(on: listener)
+        try await server.run(on: listener, through: secure)
     }
 
     private func handle(_ exchange: Exchange, _ trust: Trust) async throws {
-        let sandbox = exchange.request.headers[SandboxHeaders.id]
-        if exchange.request.path == "/health", sandbox == nil { return try await exchange.respond(200) }
-        let caller = try await caller(of: exchange, trust)
-        if let sandbox {
-            guard caller != nil else { return try await CallRouter.refuse(exchange, Self.unauthenticated) }
-            return try await proxy.forward(exchange, to: sandbox)
+        // Whoever has the key of a sandbox's owner may do with it as it likes.
+        let isRouted = try await sandboxRouter.route(exchange) { [self] id in
+            guard let caller = try await caller(of: exchange, trust) else { return false }
+            return (try? sandboxes.sandbox(id)).map { caller.sees($0.record.owner) } ?? false
         }
+        if isRouted { return }
+        if exchange.request.path == "/health" { return try await exchange.respond(200) }
+        let caller = try await caller(of: exchange, trust)
         if exchange.request.path.hasPrefix("/martlet.v1.") {
             if let refusal = Self.refusal(of: caller) { return try await CallRouter.refuse(exchange, refusal) }
             if try await router.route(exchange) { return }

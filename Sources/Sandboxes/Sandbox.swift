@@ -25,6 +25,8 @@ package final class Sandbox: Sendable {
     package let token: Secret
     /// What happens in it.
     package let journal: GuestJournal
+    /// Set as soon as the sandbox begins to end: what is open to it is cut then.
+    package let ending = Latch<StopReason>()
     /// Set when the sandbox has ended and nothing is left of it.
     package let ended = Latch<StopReason>()
 
@@ -104,6 +106,7 @@ package final class Sandbox: Sendable {
             _ = try? await ended.value()
             return false
         }
+        ending.set(reason)
         tasks.tunnels?.cancel()
         // A watch that found the time to be over is who is doing this.
         if reason != .expired { tasks.watch?.cancel() }

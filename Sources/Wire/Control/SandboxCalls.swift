@@ -109,4 +109,6 @@ public enum ReadConsole: UnaryCall {
 public enum SandboxHeaders {
     public static let id = "E2b-Sandbox-Id"
     public static let port = "E2b-Sandbox-Port"
+    /// Carries the token that opens the ports of a sandbox without public traffic.
+    public static let trafficToken = "e2b-traffic-access-token"
 }

@@ -1,0 +1,62 @@
+import GuestLink
+import Linux
+import Sandboxes
+import Wire
+
+/// A running sandbox, as far as the router has to know it.
+package struct RoutedSandbox: Sendable {
+    package let id: String
+    package var ingress = IngressPolicy()
+    package var trafficToken: Secret?
+    package let token: Secret
+    package let link: GuestLink
+    /// Returns as soon as the sandbox begins to end.
+    package let waitForEnd: @Sendable () async throws -> Void
+
+    package init(
+        id: String,
+        token: Secret,
+        link: GuestLink,
+        waitForEnd: @escaping @Sendable () async throws -> Void
+    ) {
+        self.id = id
+        self.token = token
+        self.link = link
+        self.waitForEnd = waitForEnd
+    }
+
+    init(_ sandbox: Sandbox) {
+        self.init(id: sandbox.id, token: sandbox.token, link: sandbox.link) {
+            _ = try await sandbox.ending.value()
+        }
+        let record = sandbox.record
+        ingress = record.ingress ?? IngressPolicy()
+        trafficToken = record.trafficToken.map { Secret($0) }
+    }
+}
+
+/// Where the router finds sandboxes.
+package struct SandboxDirectory: Sendable {
+    /// The running sandbox with exactly this id. One that rests may be woken by this.
+    package let find: @Sendable (_ id: String) async -> RoutedSandbox?
+    /// All that run.
+    package let all: @Sendable () -> [RoutedSandbox]
+
+    package init(
+        find: @escaping @Sendable (_ id: String) async -> RoutedSandbox?,
+        all: @escaping @Sendable () -> [RoutedSandbox]
+    ) {
+        self.find = find
+        self.all = all
+    }
+
+    package init(_ sandboxes: SandboxRegistry) {
+        self.init { id in
+            // People may give the beginning of an id; requests may not.
+            guard let sandbox = try? sandboxes.sandbox(id), sandbox.id == id, sandbox.isRunning else { return nil }
+            return RoutedSandbox(sandbox)
+        } all: {
+            sandboxes.list().filter(\.isRunning).map { RoutedSandbox($0) }
+        }
+    }
+}
