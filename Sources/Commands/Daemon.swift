@@ -28,6 +28,10 @@ struct DaemonOptions: Sendable {
     var poolSize: Int
     /// Nil: found out by trying.
     var accelerator: Accelerator?
+    /// Below which sandboxes have host names.
+    var domain = DaemonDomain.standard
+    /// Nil serves no TLS.
+    var tls: TLSOptions?
 }
 
 /// A daemon that could not start.
@@ -41,6 +45,10 @@ struct DaemonFile: Codable, Sendable {
     var url: String
     var processID: Int32
     var version: String
+    /// Below which sandboxes have host names, as clients name it; nil without TLS.
+    var domain: String?
+    /// The authority that clients must trust for that, unless they do.
+    var certificateFile: String?
 }
 
 enum Daemon {
@@ -61,7 +69,11 @@ enum Daemon {
         }
         defer { lock.close() }
         // What may be refused comes first: nothing was touched then.
-        let listener = try listen(options)
+        let listener = try listen(options.port, "--port", options)
+        let door = try options.tls.map { tls in
+            try SecureDoor(tls, domain: options.domain, home: home, listener: listen(tls.port, "--tls-port", options))
+        }
+        Descriptor.raiseLimit()
         let engine = try await QEMUEngine.detect(accelerator: options.accelerator, memory: home.probe)
         let database = try await Database(path: home.database, migrations: Migration.all)
         let keys = try await APIKeys(database)
@@ -115,21 +127,31 @@ enum Daemon {
                         hasCredential: upstream.isUsable,
                         sandboxes: sandboxes.list().count,
                         runs: runs.runningCount,
-                        waiting: sandboxes.waitingMachines
+                        waiting: sandboxes.waitingMachines,
+                        domain: door?.domain,
+                        certificateFile: door?.certificateFile
                     )
                 },
                 shutDown: { stop.set($0) }
-            )
+            ),
+            domain: options.domain
         )
         unlink(home.socket)
         let local = try Listener(.unix(home.socket))
-        let file = DaemonFile(url: url, processID: getpid(), version: Version.current)
+        let file = DaemonFile(
+            url: url,
+            processID: getpid(),
+            version: Version.current,
+            domain: door?.domain,
+            certificateFile: door?.certificateFile
+        )
         try Files.write(JSONValue(encoding: file).encoded(pretty: true), to: home.daemonFile)
         defer {
             unlink(home.socket)
             unlink(home.daemonFile)
         }
         log("listening on \(url) and \(home.socket); \(engine.identity.build), \(engine.identity.accelerator.rawValue)")
+        if let door { log("listening with TLS on \(door.listener.address) for *.\(door.domain)") }
         sandboxes.fillPools()
 
         let keepsSandboxes = try await withThrowingTaskGroup(of: Bool?.self) { group in
@@ -138,6 +160,14 @@ enum Daemon {
             }
             group.addTask {
                 try await server.run(on: listener, trust: .keys(keys)); return nil
+            }
+            if let door {
+                group.addTask {
+                    try await server.run(on: door.listener, trust: .key(key), through: door.secure); return nil
+                }
+                group.addTask {
+                    try await door.renew(log); return nil
+                }
             }
             group.addTask { try await stop.value() }
             // SIGTERM, as a service manager sends for a restart, leaves sandboxes running for the next daemon to find; a person
@@ -153,14 +183,14 @@ enum Daemon {
         await database.close()
     }
 
-    private static func listen(_ options: DaemonOptions) throws -> Listener {
+    private static func listen(_ port: UInt16, _ option: String, _ options: DaemonOptions) throws -> Listener {
         do throws(LinuxError) {
-            return try Listener(.loopback(options.port))
+            return try Listener(.loopback(port))
         } catch {
             guard error.code == .addressInUse else { throw error }
             // Somebody only wants to run an agent; what else listens on the usual port is not in the way.
             if options.isBackground { return try Listener(.loopback(0)) }
-            throw DaemonError(message: "Port \(options.port) of 127.0.0.1 is in use; choose another with --port")
+            throw DaemonError(message: "Port \(port) of 127.0.0.1 is in use; choose another with \(option)")
         }
     }
 

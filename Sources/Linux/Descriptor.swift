@@ -65,4 +65,9 @@ package final class Descriptor: Sendable {
         if let failure { throw failure }
         return bytes
     }
+
+    /// Lets this process have as many descriptors as the system lets it.
+    package static func raiseLimit() {
+        clinux_raise_open_files()
+    }
 }

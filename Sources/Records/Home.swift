@@ -6,6 +6,7 @@
 ///     api-key             the key of local clients         runs/       what runs left: report, transcript, diff, state
 ///     daemon.log          what the daemon said             cache/      downloads, by digest
 ///                                                          logs/       what went on in sandboxes that have ended
+///                                                          tls/        the daemon's own certificates
 package struct Home: Sendable, Hashable {
     package let path: String
 
@@ -26,4 +27,5 @@ package struct Home: Sendable, Hashable {
     package var runs: String { "\(path)/runs" }
     package var logs: String { "\(path)/logs" }
     package var cache: String { "\(path)/cache" }
+    package var tls: String { "\(path)/tls" }
 }

@@ -25,6 +25,8 @@ const void *clinux_current_loop(void);
 int clinux_pipe(int ends[2]);
 int clinux_pipe_capacity(int fd, int bytes);
 int clinux_accept(int listener);
+/// Lets this process open as many files as the kernel lets it.
+void clinux_raise_open_files(void);
 int clinux_set_nonblocking(int fd);
 int clinux_open_pty(int *subsidiary);
 int clinux_set_window_size(int fd, uint16_t columns, uint16_t rows);

@@ -4,6 +4,7 @@ import Linux
 import Machines
 import RPC
 import Records
+import TLS
 import Wire
 
 /// The commands about the daemon itself.
@@ -28,7 +29,18 @@ enum DaemonCommands {
                 "kvm or tcg",
                 default: .described("kvm where it works, by trying it"),
                 completion: .values(AcceleratorName.allCases.map(\.rawValue))
-            ), .flag("--background", "End after 15 minutes without sandboxes and requests"),
+            ),
+            .flag("--tls", "Serve TLS as well, so that every port of a sandbox has an address that starts with https"),
+            .value("--tls-port", "PORT", "Port for that on 127.0.0.1; 0 takes any that is free", default: "3443"),
+            .value("--domain", "NAME", "Below which sandboxes have host names", default: .value(DaemonDomain.standard)),
+            .value(
+                "--cert",
+                "FILE",
+                "A certificate for the domain and all names below it, with its chain, as PEM",
+                default: .described("one from an authority that is made in '$MARTLET_HOME/tls'"),
+                completion: .files
+            ), .value("--key", "FILE", "The certificate's key, as PEM", completion: .files),
+            .flag("--background", "End after 15 minutes without sandboxes and requests"),
         ],
         group: "Daemon"
     ) { invocation in
@@ -38,7 +50,9 @@ enum DaemonCommands {
             port: UInt16(try invocation.integer("--port", in: 0...65_535) ?? 3000),
             isBackground: invocation.flag("--background"),
             poolSize: try invocation.integer("--pool", in: 0...64) ?? 2,
-            accelerator: try invocation.choice("--accelerator", as: AcceleratorName.self)?.accelerator
+            accelerator: try invocation.choice("--accelerator", as: AcceleratorName.self)?.accelerator,
+            domain: try domain(invocation),
+            tls: try tls(invocation, surroundings)
         )
         let ending = Latch<Int32>()
         try await Interrupts.shared.handled { signal in
@@ -50,6 +64,33 @@ enum DaemonCommands {
             try await Daemon.serve(options, endedBy: ending)
         }
         return .success
+    }
+
+    private static func domain(_ invocation: Invocation) throws -> String {
+        let domain = (invocation.value("--domain") ?? DaemonDomain.standard).lowercased()
+        guard CertificateAuthority.isDomain(domain) else {
+            throw invocation.invalid(
+                "--domain",
+                expected: "a name of at least two parts, such as '\(DaemonDomain.standard)'"
+            )
+        }
+        return domain
+    }
+
+    private static func tls(_ invocation: Invocation, _ surroundings: Surroundings) throws -> TLSOptions? {
+        let (certificate, key) = (invocation.value("--cert"), invocation.value("--key"))
+        if (certificate == nil) != (key == nil) {
+            throw invocation.invalid(
+                certificate == nil ? "--cert" : "--key",
+                expected: "a file: a certificate and its key belong together"
+            )
+        }
+        // Whoever has a certificate wants it to be used.
+        guard invocation.flag("--tls") || certificate != nil else { return nil }
+        return TLSOptions(
+            port: UInt16(try invocation.integer("--tls-port", in: 0...65_535) ?? 3443),
+            files: certificate.flatMap { certificate in key.map { (certificate, $0) } }
+        )
     }
 
     private enum AcceleratorName: String, CaseIterable {

@@ -17,6 +17,10 @@ public enum GetDaemon: UnaryCall {
         public var runs: Int
         /// Machines that wait for their sandbox; nil where the daemon is older than this.
         public var waiting: Int?
+        /// Below which sandboxes have host names, with the port if it is not TLS's own; nil where they are not served by TLS.
+        public var domain: String?
+        /// The authority that clients must trust for that; nil when the certificate is one that they trust already.
+        public var certificateFile: String?
 
         public init(
             version: String,
@@ -28,7 +32,9 @@ public enum GetDaemon: UnaryCall {
             hasCredential: Bool,
             sandboxes: Int,
             runs: Int,
-            waiting: Int? = nil
+            waiting: Int? = nil,
+            domain: String? = nil,
+            certificateFile: String? = nil
         ) {
             self.version = version
             self.processID = processID
@@ -40,6 +46,8 @@ public enum GetDaemon: UnaryCall {
             self.sandboxes = sandboxes
             self.runs = runs
             self.waiting = waiting
+            self.domain = domain
+            self.certificateFile = certificateFile
         }
     }
 }
