@@ -104,8 +104,8 @@ package final class ControlServer: Sendable {
 
     private func handle(_ exchange: Exchange, _ trust: Trust) async throws {
         // Whoever has the key of a sandbox's owner may do with it as it likes.
-        let isRouted = try await sandboxRouter.route(exchange) { [self] id in
-            guard let caller = try await caller(of: exchange, trust) else { return false }
+        let isRouted = try await sandboxRouter.route(exchange) { id in
+            guard let caller = try await self.caller(of: exchange, trust) else { return false }
             return (try? sandboxes.sandbox(id)).map { caller.sees($0.record.owner) } ?? false
         }
         if isRouted { return }

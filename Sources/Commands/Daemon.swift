@@ -114,7 +114,7 @@ enum Daemon {
                 guestBinary: try GuestProgramFile.locate()
             ),
             keys: keys,
-            e2b: E2BServer(sandboxes: sandboxes, keys: keys, database: database, domain: nil),
+            e2b: E2BServer(sandboxes: sandboxes, keys: keys, database: database, domain: door?.domain),
             daemon: ControlServer.Daemon(
                 describe: {
                     GetDaemon.Response(
@@ -163,7 +163,7 @@ enum Daemon {
             }
             if let door {
                 group.addTask {
-                    try await server.run(on: door.listener, trust: .key(key), through: door.secure); return nil
+                    try await server.run(on: door.listener, trust: .keys(keys), through: door.secure); return nil
                 }
                 group.addTask {
                     try await door.renew(log); return nil
