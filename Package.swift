@@ -41,6 +41,7 @@ let package = Package(
         module("HTTP", ["Linux"]),
         module("TLS", ["Linux", "COpenSSL"]),
         module("RPC", ["Linux", "HTTP", "Wire"]),
+        module("WebSockets", ["Linux", "HTTP"]),
 
         // Results: a schema, the tool made from it, and a model that plays a script.
         module("Schemas", ["Wire"]),
@@ -118,6 +119,7 @@ let package = Package(
         tests("HTTPTests", ["HTTP", "Linux"]),
         tests("GatewayTests", ["Gateway", "HTTP", "Linux", "Wire"]),
         tests("TLSTests", ["TLS", "HTTP", "Linux"]),
+        tests("WebSocketsTests", ["WebSockets", "HTTP", "Linux", "Wire"]),
         tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),
         tests("GuestAgentTests", ["CLinux", "GuestAgent", "GuestLink", "Linux", "HTTP", "RPC", "Wire"]),
         tests(

@@ -95,6 +95,14 @@ package final class HTTPClient: Sendable {
     ///
     /// - Throws: ``HTTPError`` with the server's status when it does not switch.
     package func upgrade(_ request: RequestHead, to name: String) async throws -> any ByteStream {
+        try await switchProtocols(request, to: name).stream
+    }
+
+    /// As ``upgrade(_:to:)``, for who has to look at the server's answer, too.
+    package func switchProtocols(
+        _ request: RequestHead,
+        to name: String
+    ) async throws -> (head: ResponseHead, stream: any ByteStream) {
         let line = Wireline(try await connect())
         var request = request
         request.removeFraming()
@@ -109,7 +117,7 @@ package final class HTTPClient: Sendable {
                     "The server answered \(head.status) instead of switching to '\(name)'"
                 )
             }
-            return line
+            return (head, line)
         } catch {
             line.close()
             throw error is ConnectionEnded ? HTTPError(502, "\(error)") : error

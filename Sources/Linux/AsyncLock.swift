@@ -7,4 +7,9 @@ package final class AsyncLock: Sendable {
     package func withLock<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
         try await permit.withPermit(body)
     }
+
+    /// Calls `body` if the lock is free at this moment; nil when it is not.
+    package func withLockIfFree<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result? {
+        try await permit.withPermitIfFree(body)
+    }
 }

@@ -22,6 +22,20 @@ package final class AsyncSemaphore: Sendable {
         return try await body()
     }
 
+    /// Calls `body` if there is a permit at this moment; nil when there is none.
+    package func withPermitIfFree<Result: Sendable>(
+        _ body: @Sendable () async throws -> Result
+    ) async throws -> Result? {
+        let isTaken = state.withLock { state in
+            guard state.permits > 0 else { return false }
+            state.permits -= 1
+            return true
+        }
+        guard isTaken else { return nil }
+        defer { give() }
+        return try await body()
+    }
+
     private func take() async throws {
         let key: UInt64? = state.withLock { state in
             if state.permits > 0 {
