@@ -43,6 +43,9 @@ let package = Package(
         module("RPC", ["Linux", "HTTP", "Wire"]),
         module("WebSockets", ["Linux", "HTTP"]),
 
+        // Secrets on the host, sealed.
+        module("Secrets", ["Linux", "Records", "Wire", "COpenSSL"]),
+
         // Results: a schema, the tool made from it, and a model that plays a script.
         module("Schemas", ["Wire"]),
         module("MCP", ["Linux", "HTTP", "Wire", "Schemas"]),
@@ -113,6 +116,7 @@ let package = Package(
         tests("AccessTests", ["Access", "Records", "Linux"]),
         tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
         tests("E2BTests", ["E2B", "Access", "Sandboxes", "HTTP", "Linux", "Records", "Wire"]),
+        tests("SecretsTests", ["Secrets", "Linux", "Records", "Wire"]),
         tests("SchemasTests", ["Schemas", "Wire"]),
         tests("WireTests", ["Wire"]),
         tests("LinuxTests", ["Linux", "CLinux"]),

@@ -3,6 +3,7 @@
 ///     martlet.db          records                          images/     kernels, initial RAM disks, root images, by content
 ///     martlet.sock        the daemon, for this user        templates/  saved machines and the names that point to them
 ///     daemon.json         where the daemon listens         machines/   one directory per running machine
+///     secrets.key         what secrets are sealed with
 ///     api-key             the key of local clients         runs/       what runs left: report, transcript, diff, state
 ///     daemon.log          what the daemon said             cache/      downloads, by digest
 ///                                                          logs/       what went on in sandboxes that have ended
@@ -19,6 +20,8 @@ package struct Home: Sendable, Hashable {
     package var lock: String { "\(path)/daemon.lock" }
     package var daemonFile: String { "\(path)/daemon.json" }
     package var apiKey: String { "\(path)/api-key" }
+    /// What secrets are sealed with.
+    package var secretKey: String { "\(path)/secrets.key" }
     package var probe: String { "\(path)/kvm-probe.json" }
     package var log: String { "\(path)/daemon.log" }
     package var images: String { "\(path)/images" }

@@ -55,5 +55,6 @@ extension Migration {
             CREATE INDEX answers_by_time ON answers (started);
             """
         ),
+        .secrets,
     ]
 }
