@@ -58,10 +58,12 @@ final class Installation: Sendable {
     /// - Parameters:
     ///   - variables: of the daemon; a nil takes one away.
     ///   - templates: those that it has; machines wait for each.
-    ///   - starts: whether a daemon is started before `body`.
+    ///   - arguments: those with which the daemon is started.
+    ///   - starts: whether it is started before `body`.
     static func with(
         variables: [String: String?] = [:],
         templates: Set<String> = ["claude"],
+        arguments: [String] = ["--pool", "1"],
         starts: Bool = true,
         _ body: @Sendable @escaping (Installation) async throws -> Void
     ) async throws {
@@ -71,7 +73,7 @@ final class Installation: Sendable {
             let installation = try Installation(model: model, variables: all.compactMapValues { $0 })
             do {
                 try await installation.linkTemplates(templates)
-                if starts { try await installation.start() }
+                if starts { try await installation.start(arguments) }
                 try await body(installation)
             } catch {
                 Issue.record(error)
@@ -254,6 +256,9 @@ extension String {
 
 /// Gives the tests of a suite one installation.
 struct SharedInstallation: SuiteTrait, TestScoping {
+    let templates: Set<String>
+    let arguments: [String]
+
     func provideScope(
         for test: Test,
         testCase: Test.Case?,
@@ -261,7 +266,7 @@ struct SharedInstallation: SuiteTrait, TestScoping {
     ) async throws {
         guard Installation.isPossible else { return try await function() }
         try await withoutActuallyEscaping(function) { function in
-            try await Installation.with { installation in
+            try await Installation.with(templates: templates, arguments: arguments) { installation in
                 try await Installation.$shared.withValue(installation) { try await function() }
             }
         }
@@ -269,7 +274,12 @@ struct SharedInstallation: SuiteTrait, TestScoping {
 }
 
 extension Trait where Self == SharedInstallation {
-    static var sharedInstallation: Self { SharedInstallation() }
+    static var sharedInstallation: Self { sharedInstallation(templates: ["claude"], arguments: ["--pool", "1"]) }
+
+    /// - Parameters: as for `Installation.with`.
+    static func sharedInstallation(templates: Set<String>, arguments: [String]) -> Self {
+        SharedInstallation(templates: templates, arguments: arguments)
+    }
 }
 
 /// The installation of the suite that a test is in.

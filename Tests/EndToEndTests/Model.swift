@@ -39,6 +39,12 @@ final class Model: Sendable {
         return name
     }
 
+    /// Plays `script` to agents that name none: programs that were not written for this test.
+    func play(_ script: JSONValue) throws {
+        let server = ScriptedModelServer(script: try Script(document: script)) { _ in }
+        scripts.withLock { $0[""] = server }
+    }
+
     /// The requests that all agents made.
     var requests: [RequestHead] { heads.withLock { $0.values.flatMap(\.self) } }
 
