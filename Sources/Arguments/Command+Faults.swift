@@ -27,7 +27,7 @@ extension Command {
         for option in options {
             // An alias may have capitals: it is there for the spellings of other tools.
             for name in [option.name] + option.aliases.map({ $0.lowercased() })
-            where !name.hasPrefix("--") || !Self.isName(name.dropFirst(2)) {
+            where !Self.isLongOption(name) && (name == option.name || !Self.isShortOption(name)) {
                 faults.append("has the unfit option name '\(name)'")
             }
             if let short = option.short, !short.isASCII || !short.isLetter {
@@ -64,6 +64,14 @@ extension Command {
     private static func isName(_ name: some StringProtocol) -> Bool {
         guard let first = name.first, first.isASCII, first.isLowercase else { return false }
         return name.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") } && !name.hasSuffix("-")
+    }
+
+    private static func isLongOption(_ name: String) -> Bool {
+        name.hasPrefix("--") && isName(name.dropFirst(2))
+    }
+
+    private static func isShortOption(_ name: String) -> Bool {
+        name.count == 2 && name.hasPrefix("-") && name.last.map { $0.isASCII && $0.isLetter } == true
     }
 
     private static func repeated(in words: [String]) -> [String] {

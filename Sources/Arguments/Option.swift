@@ -26,7 +26,7 @@ package struct Option: Sendable {
     package var name: String
     /// The letter of the short name: `s` for `-s`.
     package var short: Character?
-    /// Other long names, with dashes; accepted, but not shown.
+    /// Other names, with their dashes, long or of one letter; accepted, but not shown.
     package var aliases: [String]
     package var kind: Kind
     package var help: String
