@@ -56,7 +56,10 @@ package enum Tool {
             while let signal = try? await signals.next() {
                 let isFirst = cancelled.current == nil
                 if signal == SIGWINCH || isFirst, Interrupts.shared.take(signal) || signal == SIGWINCH { continue }
-                if !isFirst { _exit(Status.signalled(signal).rawValue) }
+                if !isFirst {
+                    TerminalMode.restore()
+                    _exit(Status.signalled(signal).rawValue)
+                }
                 cancelled.set(signal)
                 command.cancel()
             }

@@ -30,6 +30,11 @@ void clinux_raise_open_files(void);
 int clinux_set_nonblocking(int fd);
 int clinux_open_pty(int *subsidiary);
 int clinux_set_window_size(int fd, uint16_t columns, uint16_t rows);
+/// Makes a terminal hand over every key as it is, until ``clinux_restore_terminal``, the end of the process, or a signal that
+/// crashes it; one at a time. Returns -1 when it is none, or when one is raw already.
+int clinux_make_terminal_raw(int terminal);
+/// Puts a terminal that is raw back; does nothing when none is. May be called from any thread and any signal handler.
+void clinux_restore_terminal(void);
 int clinux_unlinked_file(const char *directory);
 int clinux_open_pidfd(pid_t pid);
 int clinux_signal_pidfd(int pidfd, int signal);
