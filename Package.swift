@@ -142,8 +142,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink", "Sandboxes",
-                "Records",
+                "CLinux", "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink",
+                "Sandboxes", "Records",
             ]
         ),
     ]

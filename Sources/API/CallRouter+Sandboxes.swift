@@ -1,3 +1,4 @@
+import GuestLink
 import HTTP
 import Linux
 import Machines
@@ -30,9 +31,50 @@ extension CallRouter {
             try await refusing { try await sandboxes.kill(request.id) }
             return Empty()
         }
+        on(SetSandboxLifetime.self) { request, _ in
+            try await refusing {
+                let sandbox = try sandboxes.sandbox(request.id)
+                let lifetime = request.lifetime.map { Duration.seconds(max(0, min($0, 1e10))) }
+                try await sandboxes.setLifetime(of: sandbox, to: lifetime)
+                return SandboxInfo(sandbox, sandboxes)
+            }
+        }
+        on(ReadSandboxLogs.self) { request, _ in
+            try await refusing {
+                let (entries, hasEnded) = try await journal(request.id, sandboxes)
+                let limit = min(max(1, request.limit), ReadSandboxLogs.Request.defaultLimit)
+                return ReadSandboxLogs.Response(
+                    entries: Array(entries.drop { $0.sequence <= request.after }.prefix(limit)),
+                    hasEnded: hasEnded
+                )
+            }
+        }
+        on(ReadSandboxMetrics.self) { request, _ in
+            try await refusing {
+                let sandbox = try sandboxes.sandbox(request.id)
+                return ReadSandboxMetrics.Response(samples: try await sandbox.link.metrics(since: sandbox.record.created))
+            }
+        }
         on(ReadConsole.self) { request, _ in
             try await refusing { ReadConsole.Response(text: try sandboxes.sandbox(request.id).machine.consoleTail()) }
         }
+    }
+}
+
+/// What happened in a sandbox that runs, or did until a while ago.
+private func journal(_ id: String, _ sandboxes: SandboxRegistry) async throws -> ([JournalEntry], hasEnded: Bool) {
+    let archive = sandboxes.archive
+    if archive.sandbox(id) != nil { return (try await archive.entries(id), true) }
+    let sandbox = try sandboxes.sandbox(id)
+    do {
+        return (try await sandbox.journal.entries(), false)
+    } catch {
+        // It may be ending at this very moment; then what is kept of it tells.
+        let isKept: Void? = try? await retrying(every: .milliseconds(20), for: .seconds(5)) {
+            archive.sandbox(sandbox.id).map { _ in }
+        }
+        guard isKept != nil else { throw error }
+        return (try await archive.entries(sandbox.id), true)
     }
 }
 

@@ -33,11 +33,10 @@ package enum CommandTree {
                 isGlobal: true
             )
         ],
-        subcommands: [
-            RunCommand.command, RunsCommands.command, SandboxCommands.create, SandboxCommands.list, ExecCommand.command,
-            SandboxCommands.kill, SandboxCommands.logs, DaemonCommands.serve, DaemonCommands.shutdown,
-            DaemonCommands.status, DaemonCommands.env, TemplateCommands.command, DoctorCommand.command,
-            ModelCommand.command, ResultServerCommand.command, completions, version,
+        subcommands: [RunCommand.command, RunsCommands.command] + SandboxGroup.short + [
+            SandboxGroup.command, DaemonCommands.serve, DaemonCommands.shutdown, DaemonCommands.status,
+            EnvCommand.command, TemplateCommands.command, DoctorCommand.command, ModelCommand.command,
+            ResultServerCommand.command, completions, version,
         ]
     )
 

@@ -23,6 +23,17 @@ package enum Output {
         try await StandardStream.output.write(try rendered(value, as: format, text: text))
     }
 
+    /// One document on one line, for output that goes on.
+    package static func jsonLine(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.dateEncodingStrategy = .custom { date, encoder in
+            var container = encoder.singleValueContainer()
+            try container.encode(date.formatted(.iso8601WithMilliseconds))
+        }
+        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+    }
+
     /// One document, indented, with sorted keys and dates as ISO 8601 has them, and a line end.
     package static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()

@@ -6,13 +6,16 @@ enum SharedOptions {
         "--output",
         "FORMAT",
         short: "o",
+        aliases: ["--format"],
         "text or json",
         default: "text",
         completion: .values(OutputFormat.allCases.map(\.rawValue))
     )
 
     static func format(_ invocation: Invocation) throws(ArgumentsError) -> OutputFormat {
-        try invocation.choice("--output", as: OutputFormat.self) ?? .text
+        // As E2B's command line calls it.
+        if invocation.value("--output") == "pretty" { return .text }
+        return try invocation.choice("--output", as: OutputFormat.self) ?? .text
     }
 
     static let environment = Option.repeated(
@@ -58,5 +61,14 @@ enum SharedOptions {
             pairs[String(word[..<equals])] = String(word[word.index(after: equals)...])
         }
         return pairs
+    }
+}
+
+extension Option {
+    /// The same option under one more name, which is not shown.
+    func accepting(_ alias: String) -> Option {
+        var option = self
+        option.aliases.append(alias)
+        return option
     }
 }

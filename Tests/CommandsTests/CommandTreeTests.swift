@@ -26,7 +26,9 @@ import Wire
               ls, list, ps         List the sandboxes
               exec                 Run a program in a sandbox
               kill                 End sandboxes
-              logs                 Print the last of a sandbox's console
+              logs                 Print what a sandbox's programs did and wrote
+              sandbox, sbx         Everything about sandboxes, named as E2B's command line
+                                   names it
 
             Daemon:
               serve                Run the daemon in the foreground
@@ -64,20 +66,24 @@ import Wire
 
                 Output, input and status are the program's own: 128 and the signal's number when
                 a signal ended it, 125 when Martlet could not run it. Ctrl-C reaches the
-                program. From a terminal it gets a terminal of its own.
+                program, and a second one kills it. From a terminal it gets a terminal of its
+                own.
 
                 Arguments:
-                  ID                    The sandbox
+                  ID                    The sandbox; the beginning of its id is enough where it
+                                        is the only one
                   COMMAND               The program and its arguments
 
                 Options:
+                  -b, --background      Leave it running, and print its process id on standard
+                                        error
                   -i, --interactive     Hand standard input on; done anyway when it is no
                                         terminal
                   -t, --tty             Give it a terminal; done anyway when everything here is
                                         one
                   -T, --no-tty          Give it none
                   -u, --user NAME       Who runs it (default: user)
-                  -w, --cwd DIR         Where it runs (default: the user's home)
+                  -c, --cwd DIR         Where it runs (default: the user's home)
                   -e, --env NAME=VALUE  Set a variable; NAME alone takes it from here (may be
                                         repeated)
 
@@ -95,6 +101,9 @@ import Wire
 
                   With input from a pipe
                       tar c src | martlet exec i3k9 tar x
+
+                  A server that stays
+                      martlet exec --background i3k9 python3 -m http.server
 
                 """
         )

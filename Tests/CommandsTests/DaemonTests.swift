@@ -262,15 +262,6 @@ private func serving<Result: Sendable>(
     }
 }
 
-@Suite struct `the variables for a client` {
-    @Test func `survive every shell`() {
-        #expect(
-            DaemonCommands.exports(url: "http://a", key: "it's\n")
-                == "export MARTLET_API_URL='http://a'\nexport MARTLET_API_KEY='it'\\''s'\n"
-        )
-    }
-}
-
 @Suite struct `a finding` {
     @Test(arguments: [
         (KVMProbe.Outcome.usable(microseconds: 4000), Finding.State.ok), (.forbidden, .warning), (.absent, .warning),

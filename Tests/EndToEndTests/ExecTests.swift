@@ -89,7 +89,8 @@ extension Martlet {
                 )
                 #expect(said.status == .exited(0), "\(said.errorText)")
                 try await retrying(every: .milliseconds(50), for: .seconds(30)) {
-                    try await martlet.martlet(["logs", sandbox.id]).text.contains("seen on the console") ? () : nil
+                    try await martlet.martlet(["logs", "--console", sandbox.id]).text.contains("seen on the console")
+                        ? () : nil
                 }
                 let listed = try await martlet.martlet(["ls", "--output", "json"])
                 let all = try JSONValue(parsing: listed.output)

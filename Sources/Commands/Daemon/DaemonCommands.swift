@@ -158,33 +158,4 @@ enum DaemonCommands {
         try await process?.ended.value()
         return .success
     }
-
-    static let env = Command(
-        "env",
-        summary: "Print the variables that a client needs",
-        discussion: "The lines are for a shell to evaluate. A daemon is started when none runs.",
-        examples: [.init("eval \"$(martlet env)\"", "Let programs started from this shell reach the daemon")],
-        group: "Daemon"
-    ) { invocation in
-        let surroundings = try Surroundings(invocation)
-        let daemon = try await DaemonConnection.open(surroundings)
-        let key: String
-        switch daemon.address {
-        case .local(let home): key = try String(decoding: Files.read(home.apiKey), as: UTF8.self)
-        case .network: key = surroundings.variable("MARTLET_API_KEY") ?? ""
-        }
-        let url = daemon.address.isLocal ? daemon.info.url : daemon.address.text
-        try await StandardStream.output.write(exports(url: url, key: key))
-        return .success
-    }
-
-    static func exports(url: String, key: String) -> String {
-        [("MARTLET_API_URL", url), ("MARTLET_API_KEY", String(key.filter { !$0.isWhitespace }))]
-            .map { "export \($0)=\(shellQuoted($1))\n" }.joined()
-    }
-}
-
-/// The text as one word of a POSIX shell.
-func shellQuoted(_ text: String) -> String {
-    "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#))'"
 }

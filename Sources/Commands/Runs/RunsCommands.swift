@@ -134,7 +134,7 @@ enum RunsCommands {
         arguments: [Positional("ID", "The runs", kind: .repeated(isRequired: true))]
     ) { invocation in
         let daemon = try await DaemonConnection.open(Surroundings(invocation))
-        return await SandboxCommands.each(invocation.values("ID")) { id in
+        return await Status.ofEach(invocation.values("ID")) { id in
             _ = try await daemon.client.call(CancelRun.self, RunReference(id: id))
         }
     }
@@ -146,7 +146,7 @@ enum RunsCommands {
         arguments: [Positional("ID", "The runs", kind: .repeated(isRequired: true))]
     ) { invocation in
         let daemon = try await DaemonConnection.open(Surroundings(invocation))
-        return await SandboxCommands.each(invocation.values("ID")) { id in
+        return await Status.ofEach(invocation.values("ID")) { id in
             _ = try await daemon.client.call(RemoveRun.self, RunReference(id: id))
         }
     }

@@ -1,39 +1,46 @@
 import Arguments
-import FoundationEssentials
-import HTTP
 import Linux
 import RPC
 import Wire
 
-/// `martlet exec`: a program in a sandbox, as if it ran here.
+/// `martlet exec` and `martlet sandbox exec`: a program in a sandbox, as if it ran here.
 enum ExecCommand {
-    static let command = Command(
-        "exec",
-        summary: "Run a program in a sandbox",
-        discussion: """
-            Output, input and status are the program's own: 128 and the signal's number when a signal ended it, 125 when \
-            Martlet could not run it. Ctrl-C reaches the program. From a terminal it gets a terminal of its own.
-            """,
-        examples: [
-            .init("martlet exec i3k9 bash", "A shell"),
-            .init("martlet exec i3k9 -- git -C workspace diff", "One program"),
-            .init("tar c src | martlet exec i3k9 tar x", "With input from a pipe"),
-        ],
-        options: [
-            .flag("--interactive", short: "i", "Hand standard input on; done anyway when it is no terminal"),
-            .flag("--tty", short: "t", "Give it a terminal; done anyway when everything here is one"),
-            .flag("--no-tty", short: "T", "Give it none"),
-            .value("--user", "NAME", short: "u", "Who runs it", default: .described("user")),
-            .value("--cwd", "DIR", short: "w", "Where it runs", default: .described("the user's home")),
-            SharedOptions.environment,
-        ],
-        exclusive: [["--tty", "--no-tty"]],
-        arguments: [
-            Positional("ID", "The sandbox"),
-            Positional("COMMAND", "The program and its arguments", kind: .passthrough(isRequired: true)),
-        ],
-        group: "Sandboxes"
-    ) { invocation in
+    static func command(as name: String = "exec", aliases: [String] = [], in group: String? = nil) -> Command {
+        let path = group == nil ? "martlet sandbox \(name)" : "martlet \(name)"
+        return Command(
+            name,
+            aliases: aliases,
+            summary: "Run a program in a sandbox",
+            discussion: """
+                Output, input and status are the program's own: 128 and the signal's number when a signal ended it, 125 when \
+                Martlet could not run it. Ctrl-C reaches the program, and a second one kills it. From a terminal it gets a \
+                terminal of its own.
+                """,
+            examples: [
+                .init("\(path) i3k9 bash", "A shell"),
+                .init("\(path) i3k9 -- git -C workspace diff", "One program"),
+                .init("tar c src | \(path) i3k9 tar x", "With input from a pipe"),
+                .init("\(path) --background i3k9 python3 -m http.server", "A server that stays"),
+            ],
+            options: [
+                .flag("--background", short: "b", "Leave it running, and print its process id on standard error"),
+                .flag("--interactive", short: "i", "Hand standard input on; done anyway when it is no terminal"),
+                .flag("--tty", short: "t", "Give it a terminal; done anyway when everything here is one"),
+                .flag("--no-tty", short: "T", "Give it none"), SandboxOptions.user, SandboxOptions.directory,
+                SharedOptions.environment,
+            ],
+            exclusive: [["--tty", "--no-tty"], ["--background", "--tty"], ["--background", "--interactive"]],
+            arguments: [
+                SandboxOptions.sandbox,
+                Positional("COMMAND", "The program and its arguments", kind: .passthrough(isRequired: true)),
+            ],
+            group: group,
+            run: run
+        )
+    }
+
+    @Sendable
+    private static func run(_ invocation: Invocation) async throws -> Status {
         let surroundings = try Surroundings(invocation)
         do {
             return try await run(invocation, surroundings)
@@ -46,9 +53,7 @@ enum ExecCommand {
 
     private static func run(_ invocation: Invocation, _ surroundings: Surroundings) async throws -> Status {
         let words = invocation.values("COMMAND")
-        guard let program = words.first else { throw try missing(invocation) }
-        let allTerminals = surroundings.inputIsTerminal && surroundings.outputIsTerminal && surroundings.errorIsTerminal
-        let hasTerminal = invocation.flag("--tty") || allTerminals && !invocation.flag("--no-tty")
+        guard let program = words.first else { throw invocation.invalid("COMMAND", expected: "a program") }
         let process = ProcessConfig(
             cmd: program,
             args: Array(words.dropFirst()),
@@ -56,59 +61,34 @@ enum ExecCommand {
             cwd: invocation.value("--cwd")
         )
         let daemon = try await DaemonConnection.open(surroundings)
-        // The guest is reached by the whole id; here the beginning of one may be given.
-        let reference = SandboxReference(id: try invocation.required("ID"))
-        let sandbox = try await daemon.client.call(GetSandbox.self, reference)
-        var client = daemon.client(ofSandbox: sandbox.id)
-        if let user = invocation.value("--user") {
-            client.headers["Authorization"] = "Basic \(Data("\(user):".utf8).base64EncodedString())"
-        }
-        let session = ExecSession(
-            client: client,
-            process: process,
-            hasTerminal: hasTerminal,
-            forwardsInput: invocation.flag("--interactive") || hasTerminal || !surroundings.inputIsTerminal
-        )
+        let (sandbox, client) = try await SandboxOptions.reach(invocation, daemon)
+        if invocation.flag("--background") { return try await startInBackground(process, client) }
+        let session = ExecSession(client: client, target: .start(process), input: input(invocation, surroundings))
         do {
-            guard hasTerminal, surroundings.inputIsTerminal else { return try await session.run() }
-            return try await Terminal.raw { try await session.run() }
-        } catch let error where isBreak(error) {
-            guard try await hasEnded(sandbox.id, daemon) else { throw error }
-            throw CommandsError(
-                .sandboxEnded,
-                "The sandbox '\(sandbox.id)' ended before '\(program)' did",
-                cause: error
-            )
-        }
-    }
-
-    /// Whether the connection to the program broke, as against an answer that says why it could not be run.
-    private static func isBreak(_ error: any Error) -> Bool {
-        switch error {
-        case let error as CallError: error.code == .dataLoss || error.code == .unavailable
-        case is HTTPError: true
-        default: false
-        }
-    }
-
-    /// Whether it was the sandbox's end that cut a program off. The daemon hears of it a moment after the connection broke.
-    private static func hasEnded(_ id: String, _ daemon: DaemonConnection) async throws -> Bool {
-        do {
-            return try await retrying(every: .milliseconds(20), for: .seconds(2)) {
-                do {
-                    _ = try await daemon.client.call(GetSandbox.self, SandboxReference(id: id))
-                    return nil
-                } catch let error as CallError {
-                    return error.code == .notFound
-                }
+            let end =
+                session.input.isTerminal
+                ? try await TerminalMode.raw { try await session.run() } : try await session.run()
+            switch end {
+            case .exited(let status): return status
+            case .detached: return .success
             }
-        } catch let error where !(error is CancellationError) {
-            // Nobody knows, or there is no daemon any more; the first error says what is known.
-            return false
+        } catch {
+            throw try await daemon.explained(error, of: program, in: sandbox)
         }
     }
 
-    private static func missing(_ invocation: Invocation) throws -> ArgumentsError {
-        invocation.invalid("COMMAND", expected: "a program")
+    private static func input(_ invocation: Invocation, _ surroundings: Surroundings) -> ExecSession.Input {
+        let allTerminals = surroundings.inputIsTerminal && surroundings.outputIsTerminal && surroundings.errorIsTerminal
+        if invocation.flag("--tty") || allTerminals && !invocation.flag("--no-tty") { return .terminal }
+        return invocation.flag("--interactive") || !surroundings.inputIsTerminal ? .stream : .none
+    }
+
+    /// Starts a program and leaves it: it outlives whoever listens to it.
+    private static func startInBackground(_ process: ProcessConfig, _ client: CallClient) async throws -> Status {
+        let request = StartProcess.Request(process: process, stdin: false)
+        let pid = try await client.stream(StartProcess.self, request) { try await $0.next()?.event.start?.pid }
+        guard let pid else { throw CallError(.dataLoss, "The sandbox did not say which process it started") }
+        try await StandardStream.error.write("\(pid)\n")
+        return .success
     }
 }

@@ -129,7 +129,7 @@ enum TemplateCommands {
         arguments: [Positional("NAME", "The templates", kind: .repeated(isRequired: true))]
     ) { invocation in
         let daemon = try await DaemonConnection.open(Surroundings(invocation))
-        return await SandboxCommands.each(invocation.values("NAME")) { name in
+        return await Status.ofEach(invocation.values("NAME")) { name in
             _ = try await daemon.client.call(RemoveTemplate.self, RemoveTemplate.Request(name: name))
         }
     }

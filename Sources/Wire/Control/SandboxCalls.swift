@@ -1,6 +1,12 @@
 import FoundationEssentials
 
-/// A running sandbox, as its users see it.
+/// Whether a sandbox can be used at once.
+public enum SandboxState: String, Codable, Sendable, Hashable, CaseIterable {
+    case running
+    case paused
+}
+
+/// A sandbox, as its users see it.
 public struct SandboxInfo: Codable, Sendable, Hashable {
     public var id: String
     public var template: String
@@ -13,6 +19,8 @@ public struct SandboxInfo: Codable, Sendable, Hashable {
     public var isolation: String
     /// The QEMU process on the host.
     public var processID: Int32
+    /// Nil where the daemon is older than this; its sandboxes run.
+    public var state: SandboxState?
 
     public init(
         id: String,
@@ -23,7 +31,8 @@ public struct SandboxInfo: Codable, Sendable, Hashable {
         processors: Int,
         memoryMiB: Int,
         isolation: String,
-        processID: Int32
+        processID: Int32,
+        state: SandboxState? = .running
     ) {
         self.id = id
         self.template = template
@@ -34,6 +43,7 @@ public struct SandboxInfo: Codable, Sendable, Hashable {
         self.memoryMiB = memoryMiB
         self.isolation = isolation
         self.processID = processID
+        self.state = state
     }
 }
 
@@ -92,6 +102,67 @@ public enum KillSandbox: UnaryCall {
     public static let name = "martlet.v1.Sandboxes/Kill"
     public typealias Request = SandboxReference
     public typealias Response = Empty
+}
+
+/// Moves the moment when a sandbox is ended.
+public enum SetSandboxLifetime: UnaryCall {
+    public static let name = "martlet.v1.Sandboxes/SetLifetime"
+    public typealias Response = SandboxInfo
+
+    public struct Request: Codable, Sendable, Hashable {
+        public var id: String
+        /// Seconds from now; zero ends it at once, nil leaves it to a request.
+        public var lifetime: Double?
+
+        public init(id: String, lifetime: Double?) {
+            self.id = id
+            self.lifetime = lifetime
+        }
+    }
+}
+
+/// Reads what programs in a sandbox did and wrote, the oldest first; see ``ReadJournal``. The whole id of one that has ended
+/// gives what is kept of it.
+public enum ReadSandboxLogs: UnaryCall {
+    public static let name = "martlet.v1.Sandboxes/Logs"
+
+    public struct Request: Codable, Sendable, Hashable {
+        /// How many entries are given when nothing else is asked for.
+        public static let defaultLimit = 1000
+
+        public var id: String
+        /// Only entries with a higher sequence.
+        public var after: UInt64
+        public var limit: Int
+
+        public init(id: String, after: UInt64 = 0, limit: Int = defaultLimit) {
+            self.id = id
+            self.after = after
+            self.limit = limit
+        }
+    }
+
+    public struct Response: Codable, Sendable, Hashable {
+        public var entries: [JournalEntry]
+        /// Whether nothing will be added.
+        public var hasEnded: Bool
+
+        public init(entries: [JournalEntry], hasEnded: Bool) {
+            self.entries = entries
+            self.hasEnded = hasEnded
+        }
+    }
+}
+
+/// Reads what a sandbox used, sampled every few seconds, the oldest first; see ``ReadMetrics``.
+public enum ReadSandboxMetrics: UnaryCall {
+    public static let name = "martlet.v1.Sandboxes/Metrics"
+    public typealias Request = SandboxReference
+
+    public struct Response: Codable, Sendable, Hashable {
+        public var samples: [MetricSample]
+        public init(samples: [MetricSample]) { self.samples = samples }
+    }
 }
 
 /// Gives the last of what a sandbox wrote to its console.

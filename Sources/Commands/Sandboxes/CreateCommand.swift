@@ -1,0 +1,119 @@
+import Arguments
+import Linux
+import RPC
+import Wire
+
+/// `martlet create`, which prints the id of a new sandbox, and `martlet sandbox create`, which opens a terminal in it.
+enum CreateCommand {
+    /// How long a sandbox stays when the terminal it was made for is lost.
+    static let lease = Duration.seconds(30)
+
+    private static let template = Positional(
+        "TEMPLATE",
+        "What to make it from; 'claude' when absent",
+        kind: .optional
+    )
+
+    static let plain = Command(
+        "create",
+        summary: "Make a sandbox and print its id",
+        examples: [.init("martlet exec $(martlet create) -- uname -a", "Run a program in a new sandbox")],
+        options: [
+            SharedOptions.environment, SandboxOptions.metadata,
+            .value("--timeout", "TIME", "End it after: 90s, 10m, 1h30m", default: .described("never")),
+            SharedOptions.output,
+        ],
+        arguments: [template],
+        group: "Sandboxes"
+    ) { invocation in
+        let surroundings = try Surroundings(invocation)
+        let format = try SharedOptions.format(invocation)
+        let request = try request(invocation, surroundings, SandboxOptions.lifetime("--timeout", invocation))
+        let daemon = try await DaemonConnection.open(surroundings)
+        let sandbox = try await daemon.client.call(CreateSandbox.self, request)
+        try await Output.print(sandbox, as: format) { "\(sandbox.id)\n" }
+        return .success
+    }
+
+    static let terminal = Command(
+        "create",
+        aliases: ["cr"],
+        summary: "Make a sandbox and open a terminal in it",
+        discussion: """
+            The sandbox ends with its shell, and soon after a terminal that is lost: while it is open, the sandbox is given \
+            a little time again and again. \(SandboxOptions.detach), and the sandbox too. The status is the shell's.
+            """,
+        examples: [
+            .init("martlet sandbox create claude", "A shell in a new sandbox"),
+            .init("martlet sandbox create --detach --timeout 1h", "A sandbox for an hour, without a terminal"),
+        ],
+        options: [
+            .flag("--detach", short: "d", "Open no terminal, print the id"),
+            .value(
+                "--timeout",
+                "TIME",
+                "End it after: 90s, 10m, 1h30m; counted from when its terminal is left or lost",
+                default: .described("never; 30s after its terminal is lost")
+            ), SandboxOptions.user, SandboxOptions.directory, SharedOptions.environment, SandboxOptions.metadata,
+        ],
+        arguments: [template]
+    ) { invocation in
+        let surroundings = try Surroundings(invocation)
+        let lifetime = try SandboxOptions.lifetime("--timeout", invocation)
+        if !invocation.flag("--detach") { return try await openTerminal(invocation, surroundings, lifetime) }
+        let request = try request(invocation, surroundings, lifetime)
+        let daemon = try await DaemonConnection.open(surroundings)
+        let sandbox = try await daemon.client.call(CreateSandbox.self, request)
+        try await StandardStream.output.write("\(sandbox.id)\n")
+        return .success
+    }
+
+    private static func request(
+        _ invocation: Invocation,
+        _ surroundings: Surroundings,
+        _ lifetime: Duration?
+    ) throws -> CreateSandbox.Request {
+        CreateSandbox.Request(
+            template: invocation.value("TEMPLATE") ?? "claude",
+            environment: try SharedOptions.environment(invocation, surroundings),
+            metadata: try SharedOptions.pairs("--metadata", invocation),
+            lifetime: lifetime.map { $0 / .seconds(1) }
+        )
+    }
+
+    private static func openTerminal(
+        _ invocation: Invocation,
+        _ surroundings: Surroundings,
+        _ lifetime: Duration?
+    ) async throws -> Status {
+        try TerminalSession.needsTerminal(surroundings, instead: "'--detach' makes a sandbox without one")
+        let length = lifetime ?? lease
+        let request = try request(invocation, surroundings, length)
+        let shell = try TerminalSession.shell(invocation, surroundings)
+        let daemon = try await DaemonConnection.open(surroundings)
+        let sandbox = try await daemon.client.call(CreateSandbox.self, request)
+        let lease = Lease(daemon: daemon, sandbox: sandbox.id, length: length)
+        let session = TerminalSession(
+            daemon: daemon,
+            sandbox: sandbox,
+            client: daemon.client(ofSandbox: sandbox.id, user: invocation.value("--user")),
+            target: .start(shell)
+        )
+        let end: ExecSession.End
+        do {
+            end = try await lease.held { try await session.run() }
+        } catch {
+            await lease.end()
+            throw error
+        }
+        switch end {
+        case .exited(let status):
+            await lease.end()
+            return status
+        case .detached(let pid):
+            try await lease.extend(to: lifetime)
+            await session.sayDetached(pid)
+            return .success
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import Arguments
+import FoundationEssentials
+import HTTP
+import RPC
+import Wire
+
+/// What the commands about sandboxes have in common.
+enum SandboxOptions {
+    static let sandbox = Positional("ID", "The sandbox; the beginning of its id is enough where it is the only one")
+
+    static let user = Option.value("--user", "NAME", short: "u", "Who runs it", default: .described("user"))
+
+    static let directory = Option.value(
+        "--cwd",
+        "DIR",
+        short: "c",
+        aliases: ["-w"],
+        "Where it runs",
+        default: .described("the user's home")
+    )
+
+    static let metadata = Option.repeated("--metadata", "NAME=VALUE", "Note something about it")
+
+    static let detach = "'~.' at the start of a line leaves it running"
+
+    /// The sandbox that the line names, and the way to its guest as the user that the line names.
+    static func reach(
+        _ invocation: Invocation,
+        _ daemon: DaemonConnection
+    ) async throws -> (sandbox: SandboxInfo, client: CallClient) {
+        // The guest is reached by the whole id; here the beginning of one may be given.
+        let reference = SandboxReference(id: try invocation.required("ID"))
+        let sandbox = try await daemon.client.call(GetSandbox.self, reference)
+        return (sandbox, daemon.client(ofSandbox: sandbox.id, user: invocation.value("--user")))
+    }
+
+    /// A length of time from now until a sandbox is ended.
+    static func lifetime(_ name: String, _ invocation: Invocation) throws -> Duration? {
+        try invocation.duration(name, in: .zero ... .seconds(365 * 86_400))
+    }
+}
+
+extension DaemonConnection {
+    /// The client for calls that a sandbox's guest answers, as one of its users.
+    func client(ofSandbox id: String, user: String?) -> CallClient {
+        var client = client(ofSandbox: id)
+        if let user { client.headers["Authorization"] = "Basic \(Data("\(user):".utf8).base64EncodedString())" }
+        return client
+    }
+}
