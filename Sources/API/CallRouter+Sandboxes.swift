@@ -52,7 +52,9 @@ extension CallRouter {
         on(ReadSandboxMetrics.self) { request, _ in
             try await refusing {
                 let sandbox = try sandboxes.sandbox(request.id)
-                return ReadSandboxMetrics.Response(samples: try await sandbox.link.metrics(since: sandbox.record.created))
+                return ReadSandboxMetrics.Response(
+                    samples: try await sandbox.link.metrics(since: sandbox.record.created)
+                )
             }
         }
         on(ReadConsole.self) { request, _ in

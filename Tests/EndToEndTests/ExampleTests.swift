@@ -1,3 +1,4 @@
+import HTTP
 import Linux
 import Testing
 import Wire
