@@ -90,7 +90,10 @@ package final class ControlServer: Sendable {
         trust: Trust,
         through secure: (@Sendable (Channel) async throws -> any ByteStream)? = nil
     ) async throws {
-        let server = HTTPServer { [self] exchange in
+        var limits = HTTPLimits()
+        // E2B's clients keep connections for five minutes: we must not close while a request is on its way.
+        limits.idleTime = .seconds(330)
+        let server = HTTPServer(limits: limits) { [self] exchange in
             inFlight.add(1, ordering: .relaxed)
             defer {
                 inFlight.subtract(1, ordering: .relaxed)

@@ -20,15 +20,15 @@ enum Passage {
     /// The request as the guest gets it.
     static func request(_ request: RequestHead) -> RequestHead {
         var head = RequestHead(method: request.method, target: request.originTarget)
-        let host = request.host
         for field in passed(request.headers).fields {
             let name = field.name.lowercased()
             if routing.contains(name) || name == "host" { continue }
             // No credential of the daemon's enters a guest, whatever header rules its programs have.
-            if name == "x-api-key", isKey(field.value) { continue }
+            if name == "x-api-key" || name == "authorization", isKey(field.value) { continue }
             head.headers.add(field.name, field.value)
         }
-        if let host { head.headers["Host"] = host }
+        // A client of HTTP/1.0 may say none; in 1.1 there must be one.
+        head.headers["Host"] = request.host ?? "localhost"
         return head
     }
 
@@ -51,9 +51,10 @@ enum Passage {
         return passed
     }
 
-    /// Whether a text has the form of a key of E2B's, and so of ours.
+    /// Whether a text ends in what has the form of a key of E2B's, and so of ours.
     private static func isKey(_ text: String) -> Bool {
-        text.hasPrefix("e2b_") && text.dropFirst(4).allSatisfy(\.isHexDigit)
+        guard let word = text.split(separator: " ").last, word.hasPrefix("e2b_") else { return false }
+        return word.dropFirst(4).allSatisfy(\.isHexDigit)
     }
 
     /// What a request asks to switch to; nil for most.

@@ -52,9 +52,7 @@ package struct SandboxDirectory: Sendable {
 
     package init(_ sandboxes: SandboxRegistry) {
         self.init { id in
-            // People may give the beginning of an id; requests may not.
-            guard let sandbox = try? sandboxes.sandbox(id), sandbox.id == id, sandbox.isRunning else { return nil }
-            return RoutedSandbox(sandbox)
+            sandboxes.sandbox(exactly: id).map { RoutedSandbox($0) }
         } all: {
             sandboxes.list().filter(\.isRunning).map { RoutedSandbox($0) }
         }

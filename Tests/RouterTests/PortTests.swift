@@ -53,11 +53,12 @@ import Wire
                         "Connection": "X-Hop, x", "X-Hop": "1", "Keep-Alive": "1", "TE": "trailers", "Trailer": "X",
                         "Proxy-Authorization": "x", "Upgrade": "h2c", "e2b-traffic-access-token": "t",
                         "X-API-Key": own, "x-api-key": "the program's own", "X-Access-Token": "the program's, too",
+                        "Authorization": "Bearer \(own)", "authorization": "Bearer the program's",
                     ]
                 )
                 let text = String(decoding: answer.body, as: UTF8.self)
                 let names = Set(text.split(separator: "\n").dropFirst().compactMap { $0.split(separator: ":").first })
-                #expect(names == ["Host", "x-api-key", "X-Access-Token"])
+                #expect(names == ["Host", "x-api-key", "X-Access-Token", "authorization"])
                 #expect(!text.contains(own))
             }
             try await withRawServer({ connection, _ in
