@@ -30,6 +30,7 @@ let package = Package(
         .target(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Floor.
         module("Linux", ["CLinux"]),
@@ -52,7 +53,7 @@ let package = Package(
         module("ScriptedModel", ["Linux", "HTTP", "Wire"]),
 
         // The guest.
-        module("GuestAgent", ["CLinux", "Linux", "HTTP", "RPC", "Wire"]),
+        module("GuestAgent", ["CLinux", "CZlib", "Linux", "HTTP", "RPC", "Wire"]),
         .executableTarget(
             name: "martlet-guest",
             dependencies: ["CLinux", "GuestAgent"],

@@ -47,7 +47,9 @@ package final class Agent: Sendable {
     private let watchers = Watchers()
     private let journal: Journal
     private let samples: Samples
-    private let files: FileTransfer
+    private let download: Download
+    private let upload: Upload
+    private let composition: Composition
     private let archives: Archives
     private let router: CallRouter
 
@@ -65,7 +67,9 @@ package final class Agent: Sendable {
         )
         tunnels = Tunnels(patience: settings.tunnelPatience)
         let requester = Requesters(users: settings.users, authority: authority)
-        files = FileTransfer(requester: requester)
+        download = Download(requester: requester)
+        upload = Upload(requester: requester)
+        composition = Composition(requester: requester)
         archives = Archives(requester: requester)
         var router = CallRouter()
         ProcessService(processes: processes, requester: requester).register(in: &router)
@@ -114,12 +118,13 @@ package final class Agent: Sendable {
         try authority.admit(request.headers)
         if try await router.route(exchange) { return }
         switch (request.method, request.path) {
-        case ("GET", "/files"): try await files.download(exchange)
-        case ("POST", "/files"): try await Self.hearingOut(exchange, files.upload)
+        case ("GET", "/files"): try await download.answer(exchange)
+        case ("POST", "/files"): try await Self.hearingOut(exchange, upload.answer)
+        case ("POST", "/files/compose"): try await composition.answer(exchange)
         case ("GET", "/metrics"):
             let sample = try await BlockingPool.run { [samples] in samples.measure() }
-            try await Self.respond(exchange, Metrics(sample))
-        case ("GET", "/envs"): try await Self.respond(exchange, authority.surroundings.variables)
+            try await exchange.respond(json: Metrics(sample))
+        case ("GET", "/envs"): try await exchange.respond(json: authority.surroundings.variables)
         case ("POST", GuestProtocol.unpackPath): try await Self.hearingOut(exchange, archives.unpack)
         case ("GET", GuestProtocol.packPath): try await archives.pack(exchange)
         case ("POST", GuestProtocol.tunnelPath): try await tunnels.park(exchange)
@@ -182,13 +187,17 @@ package final class Agent: Sendable {
         }
     }
 
-    private static func respond(_ exchange: Exchange, _ value: some Encodable) async throws {
-        let body = Array(try JSONEncoder().encode(value))
-        try await exchange.respond(200, ["Content-Type": "application/json"], body: body)
-    }
-
     /// The status of a plain answer: as for calls, but a full disk has one of its own.
     private static func status(_ error: CallError) -> Int {
         error.code == .resourceExhausted ? 507 : error.httpStatus
+    }
+}
+
+extension Exchange {
+    /// Answers with a value as JSON.
+    func respond(json value: some Encodable) async throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes]
+        try await respond(200, ["Content-Type": "application/json"], body: Array(try encoder.encode(value)))
     }
 }

@@ -28,6 +28,16 @@ import Wire
         }
     }
 
+    /// Listens on one loopback with a port that nobody has on the other.
+    private static func listen(on host: String) throws -> Listener {
+        while true {
+            let listener = try Listener(.tcp(host, 0))
+            let other = host == "::1" ? "127.0.0.1" : "::1"
+            // Only tried: what has the port on the other side now would answer in its place.
+            if host == "127.0.0.1" || (try? Listener(.tcp(other, port(listener)))) != nil { return listener }
+        }
+    }
+
     private static func port(_ listener: Listener) -> UInt16 {
         if case .tcp(_, let port) = listener.address { port } else { 0 }
     }
@@ -36,7 +46,7 @@ import Wire
     func `is reached on either loopback, each direction to its own end`(_ host: String) async throws {
         if host == "::1", !Self.hasIPv6 { return }
         try await RunningAgent.run { agent in
-            let listener = try Listener(.tcp(host, 0))
+            let listener = try Self.listen(on: host)
             async let serving: Void = Self.echo(listener)
             let stream = try await agent.link.connect(port: Self.port(listener))
             try await stream.write(Array("there".utf8))

@@ -110,6 +110,18 @@ struct RunningAgent: Sendable {
         return (answer.head.status, answer.body)
     }
 
+    /// Makes a plain request with the token and gives all of the answer.
+    func exchange(
+        _ method: String,
+        _ target: String,
+        _ headers: Headers = [:]
+    ) async throws -> (head: ResponseHead, body: [UInt8]) {
+        try await http.send(
+            RequestHead(method: method, target: target, headers: Self.headers.adding(headers)),
+            body: .none
+        )
+    }
+
     /// Makes a unary call with a body as it stands.
     func ask(_ name: String, _ json: String, _ headers: Headers = [:]) async throws -> (status: Int, body: JSONValue) {
         let type: Headers = ["Content-Type": "application/json"]

@@ -31,9 +31,8 @@ import Wire
         return nil
     }
 
-    @Test(.enabled(if: getuid() == 0))
-    func `tells an upload of one new file in three events, to the very next question`() async throws {
-        try await RunningAgent.run(users: .ofGuest) { agent in
+    @Test func `tells an upload of one new file in three events, to the very next question`() async throws {
+        try await RunningAgent.run { agent in
             for part in 0..<20 {
                 mkdir("\(agent.home)/\(part)", 0o755)
                 let id = try await Self.create(agent, "\(agent.home)/\(part)")
@@ -115,7 +114,7 @@ import Wire
             let deep = try await Self.create(agent, "top", recursive: true)
             try await Self.write(agent, "top/sub/file", "more")
             #expect(try await Self.read(agent, plain).isEmpty)
-            #expect(try await Self.read(agent, deep).allSatisfy { $0.name == "sub/file" && $0.type == .write })
+            #expect(try await Self.read(agent, deep).allSatisfy { $0.name == "sub/file" })
         }
     }
 
@@ -125,7 +124,8 @@ import Wire
             let id = try await Self.create(agent, "d", entries: true)
             try await Self.write(agent, "d/f", "12345")
             let events = try await Self.read(agent, id)
-            #expect(events.map(\.entry?.path) == ["\(agent.home)/d/f", "\(agent.home)/d/f"])
+            #expect(events.map(\.type) == [.create, .chmod, .write])
+            #expect(events.allSatisfy { $0.entry?.path == "\(agent.home)/d/f" })
             #expect(events.last?.entry?.size == "5")
             unlink("\(agent.home)/d/f")
             #expect(try await Self.read(agent, id) == [.init(name: "f", type: .remove)])

@@ -43,6 +43,9 @@ int clinux_lock_file(int fd);
 /// Renames only where nothing stands at the new name yet.
 int clinux_rename_noreplace(const char *from, const char *to);
 
+/// Gives the calling thread, and no other, a user's rights on files (fsuid, fsgid and groups), or those of root again.
+int clinux_act_as(uid_t uid, gid_t gid, const gid_t *groups, size_t group_count);
+
 /// Copies `length` bytes at `address` of another process. Returns the bytes moved or -1.
 ssize_t clinux_write_memory(pid_t pid, const void *local, size_t length, uint64_t address);
 

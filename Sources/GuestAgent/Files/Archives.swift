@@ -27,9 +27,8 @@ struct Archives: Sendable {
     func pack(_ exchange: Exchange) async throws {
         let (place, path) = try await target(exchange)
         let tar = try await BlockingPool.run { [self] in
-            var status = stat()
-            guard stat(path, &status) == 0 else { throw CallError(LinuxError("find '\(path)'"), path) }
-            guard status.st_mode & S_IFMT == S_IFDIR else {
+            let files = Files(account: place.account, switchesUser: requester.users.areSwitched)
+            guard try files.kind(of: path) == S_IFDIR else {
                 throw CallError(.invalidArgument, "path '\(path)' is not a directory")
             }
             return try start(["-c", "-f", "-", "-C", path, "."], place)

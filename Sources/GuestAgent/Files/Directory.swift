@@ -4,8 +4,15 @@ import Linux
 /// Directories, read and removed. All of it blocks.
 enum Directory {
     /// The names in a directory, sorted, without `.` and `..`.
-    static func names(_ path: String) throws(LinuxError) -> [String] {
-        guard let stream = opendir(path) else { throw LinuxError("read the directory '\(path)'") }
+    ///
+    /// - Parameter followsLink: whether `path` may be a link to the directory.
+    static func names(_ path: String, followsLink: Bool = true) throws(LinuxError) -> [String] {
+        let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (followsLink ? 0 : O_NOFOLLOW)
+        let number = try check("read the directory '\(path)'") { open(path, flags) }
+        guard let stream = fdopendir(number) else {
+            defer { close(number) }
+            throw LinuxError("read the directory '\(path)'")
+        }
         defer { closedir(stream) }
         return rawNames(stream).map { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
             .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
@@ -14,8 +21,10 @@ enum Directory {
     /// Removes a path and everything below it, without following links. A missing path is no error.
     ///
     /// Works on descriptors and on names as the kernel gives them, so neither depth nor strange bytes are in the way.
-    static func remove(_ path: String) throws(LinuxError) {
-        try remove(path.utf8CString.map { $0 }, in: AT_FDCWD, path)
+    ///
+    /// - Parameter shown: the path as the caller knows it.
+    static func remove(_ path: String, shown: String? = nil) throws(LinuxError) {
+        try remove(path.utf8CString.map { $0 }, in: AT_FDCWD, shown ?? path)
     }
 
     private static func remove(_ name: [CChar], in parent: Int32, _ shown: String) throws(LinuxError) {

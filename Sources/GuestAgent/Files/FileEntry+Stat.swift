@@ -5,10 +5,12 @@ import Wire
 
 extension FileEntry {
     /// Describes what stands at `path`; a link is described itself, with the type of its target. Blocks.
-    init(at path: String, _ accounts: Accounts) throws(CallError) {
+    ///
+    /// - Parameter shown: the path as the caller knows it.
+    init(at path: String, as shown: String, _ accounts: Accounts) throws(LinuxError) {
         var status = stat()
-        guard lstat(path, &status) == 0 else { throw CallError(LinuxError("find '\(path)'"), path) }
-        self.init(name: path.split(separator: "/").last.map(String.init) ?? "/", path: path)
+        try check("find '\(shown)'") { lstat(path, &status) }
+        self.init(name: shown.split(separator: "/").last.map(String.init) ?? "/", path: shown)
         type = Self.type(status.st_mode)
         if status.st_mode & S_IFMT == S_IFLNK {
             var target = stat()
@@ -96,9 +98,10 @@ extension CallError {
             self.init(.invalidArgument, path.map { "path '\($0)' is a directory" } ?? error.message)
         case .notDirectory:
             self.init(.invalidArgument, path.map { "a part of the path '\($0)' is not a directory" } ?? error.message)
-        case .denied: self.init(.permissionDenied, error.message)
+        case .denied, .notPermitted: self.init(.permissionDenied, error.message)
+        case .invalid, .nameTooLong, .tooManyLinks: self.init(.invalidArgument, error.message)
         case .exists: self.init(.alreadyExists, error.message)
-        case .noSpace: self.init(.resourceExhausted, error.message)
+        case .noSpace, .overQuota: self.init(.resourceExhausted, error.message)
         default: self.init(.internalError, error.message)
         }
     }

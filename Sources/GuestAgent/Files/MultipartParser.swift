@@ -1,3 +1,4 @@
+import Glibc
 import HTTP
 
 /// Takes a `multipart/form-data` body apart, in whatever pieces it arrives.
@@ -121,12 +122,14 @@ struct MultipartParser: Sendable {
 
     private static func find(_ needle: [UInt8], in bytes: [UInt8]) -> Int? {
         guard bytes.count >= needle.count else { return nil }
-        return bytes.withUnsafeBufferPointer { bytes in
+        return bytes.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return nil }
             var index = 0
-            while index + needle.count <= bytes.count {
-                if bytes[index] == needle[0], needle.indices.allSatisfy({ bytes[index + $0] == needle[$0] }) {
-                    return index
-                }
+            let end = bytes.count - needle.count + 1
+            // The first byte is looked for in one go: almost all of a body is not it.
+            while index < end, let found = memchr(start + index, Int32(needle[0]), end - index) {
+                index = found - UnsafeMutableRawPointer(mutating: start)
+                if memcmp(found, needle, needle.count) == 0 { return index }
                 index += 1
             }
             return nil

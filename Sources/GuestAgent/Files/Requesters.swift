@@ -15,7 +15,12 @@ struct Requesters: Sendable {
 
     /// For a plain request: the user is in the query.
     func place(_ request: RequestHead) async throws -> Place {
-        let named = request.query["username"].flatMap { $0.isEmpty ? nil : $0 }
+        try await place(named: request.query["username"])
+    }
+
+    /// For a plain request that names the user elsewhere; absent or empty is the default one.
+    func place(named user: String?) async throws -> Place {
+        let named = user.flatMap { $0.isEmpty ? nil : $0 }
         let name = named ?? authority.surroundings.defaultUser ?? Users.fallback
         return try await place(named, HTTPError(401, "error looking up user '\(name)': user: unknown user \(name)"))
     }

@@ -55,7 +55,8 @@ final class Watcher: Sendable {
         return changes.list.map { name, kind in
             var change = FileChange(name: name, type: kind)
             if let accounts, [.create, .write, .chmod].contains(kind) {
-                change.entry = try? FileEntry(at: name == "." ? root : "\(root)/\(name)", accounts)
+                let path = name == "." ? root : "\(root == "/" ? "" : root)/\(name)"
+                change.entry = try? FileEntry(at: path, as: path, accounts)
             }
             return change
         }
