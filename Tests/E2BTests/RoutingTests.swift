@@ -75,7 +75,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "The body is no JSON"), ("{", "The body is no JSON"), ("[1]", "The body must be an object"),
+        ("", "The body can not be read. Line 1, column 1 is no JSON: the text ends where a value should be"),
+        ("{", "The body can not be read. Line 1, column 2 is no JSON: here should be a name in double quotes"),
+        ("[1]", "The body must be an object"),
         ("{}", "'templateID' is missing"), (#"{"templateID":1}"#, "'templateID' must be a string"),
         (#"{"templateID":null}"#, "'templateID' must be a string, not null"),
         (#"{"templateID":"x","timeout":"5"}"#, "'timeout' must be an integer"),

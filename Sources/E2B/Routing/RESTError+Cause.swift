@@ -57,7 +57,7 @@ extension RESTError {
         case .valueNotFound(let type, let context):
             self = .badRequest("\(name(context.codingPath)) must be \(Self.words(for: type)), not null")
         case .dataCorrupted(let context) where context.codingPath.isEmpty:
-            self = .badRequest("The body is no JSON")
+            self = .badRequest("The body has a number that is too large or too fine")
         case .dataCorrupted(let context):
             self = .badRequest("\(name(context.codingPath)) can not be used: \(context.debugDescription)")
         @unknown default:

@@ -1,6 +1,7 @@
 import Access
 import FoundationEssentials
 import HTTP
+import Wire
 
 /// One request, as an endpoint sees it.
 struct Request: Sendable {
@@ -35,9 +36,13 @@ struct Request: Sendable {
         do {
             return try JSONDecoder().decode(type, from: Data(bytes))
         } catch let error as DecodingError {
+            // Where it is no JSON at all, our own parser can say in which place.
+            do throws(JSONError) {
+                _ = try JSONValue(parsing: bytes)
+            } catch {
+                throw RESTError.badRequest("The body can not be read. \(error.message)")
+            }
             throw RESTError(error)
-        } catch {
-            throw RESTError.badRequest("The body is no JSON")
         }
     }
 }

@@ -70,12 +70,13 @@ extension Martlet {
         }
 
         @Test(arguments: [
-            ("", "The body is no JSON"), ("{", "The body is no JSON"), ("[]", "The body must be an object"),
+            ("", "Line 1, column 1 is no JSON"), ("{", "Line 1, column 2 is no JSON"),
+            ("[]", "The body must be an object"),
             ("{}", "'templateID' is missing"), (#"{"templateID":7}"#, "'templateID' must be a string"),
             (#"{"templateID":"claude","timeout":0}"#, "Timeout must be greater than 0"),
             (#"{"templateID":"claude","timeout":-1}"#, "Timeout must be greater than 0"),
             (#"{"templateID":"claude","timeout":31536001}"#, "Timeout cannot be greater than 8760 hours"),
-            (#"{"templateID":"claude","timeout":99999999999999999999}"#, "'timeout'"),
+            (#"{"templateID":"claude","timeout":99999999999999999999}"#, "a number that is too large"),
             (#"{"templateID":"claude","timeout":"5"}"#, "'timeout' must be an integer"),
             (#"{"templateID":"claude","metadata":{"a":1}}"#, "'metadata.a' must be a string"),
             (#"{"templateID":"claude","envVars":{"A=B":"x"}}"#, "'A=B' is no name"),

@@ -86,7 +86,7 @@ extension Martlet {
         }
 
         @Test(arguments: [
-            ("timeout", "", "The body is no JSON"), ("timeout", "{}", "'timeout' is missing"),
+            ("timeout", "", "is no JSON"), ("timeout", "{}", "'timeout' is missing"),
             ("timeout", #"{"timeout":"x"}"#, "'timeout' must be an integer"),
             ("timeout", #"{"timeout":31536001}"#, "Timeout cannot be greater than 8760 hours"),
             ("connect", "{}", "'timeout' is missing"), ("connect", #"{"timeout":0}"#, "Timeout must be greater than 0"),
