@@ -61,13 +61,23 @@ import Wire
         }
     }
 
-    @Test func `refuses a wrong token in the words of envd`() async throws {
+    @Test(arguments: ["wrong", "", RunningAgent.token + "x"])
+    func `refuses a wrong token everywhere, in the words of envd`(_ token: String) async throws {
         try await RunningAgent.run { agent in
-            let answer = try await agent.send("GET", "/envs", [GuestProtocol.tokenHeader: "wrong"])
-            #expect(answer.status == 401)
-            let message =
-                "unauthorized access, please provide a valid access token or method signing if supported"
-            #expect(try JSONValue(parsing: answer.body) == ["code": 401, "message": .string(message)])
+            let places = [
+                ("GET", "/envs"), ("GET", "/metrics"), ("GET", "/files?path=f"), ("POST", "/files?path=f"),
+                ("POST", "/files/compose"), ("POST", "/process.Process/List"), ("POST", "/process.Process/Start"),
+                ("POST", "/filesystem.Filesystem/Stat"), ("POST", "/filesystem.Filesystem/WatchDir"),
+                ("POST", "/\(ReadJournal.name)"), ("POST", GuestProtocol.connectPath), ("POST", "/nowhere"),
+                ("GET", "/health/"), ("POST", "/init"),
+            ]
+            for (method, target) in places {
+                let answer = try await agent.send(method, target, [GuestProtocol.tokenHeader: token])
+                #expect(answer.status == 401)
+                let message =
+                    "unauthorized access, please provide a valid access token or method signing if supported"
+                #expect(try JSONValue(parsing: answer.body) == ["code": 401, "message": .string(message)])
+            }
         }
     }
 

@@ -89,6 +89,14 @@ import Wire
         }
     }
 
+    @Test func `is not the gateway's, which would let strangers out`() async throws {
+        try await RunningAgent.run { agent in
+            await #expect(throws: CallError(.unavailable, "The sandbox is running but port is not open")) {
+                _ = try await agent.link.connect(port: GuestProtocol.gatewayPort)
+            }
+        }
+    }
+
     @Test(arguments: ["", "?port=", "?port=0", "?port=65536", "?port=http"])
     func `has a number`(_ query: String) async throws {
         try await RunningAgent.run { agent in

@@ -20,7 +20,8 @@ struct Ports: Sendable {
         guard let port = request.query["port"].flatMap({ UInt16($0) }), port > 0 else {
             throw HTTPError(400, "A connection to a port needs 'port' in its query, from 1 to 65535")
         }
-        guard let program = await Self.dial(port) else {
+        // What comes in must not go out again by the gateway: that is for programs of the guest.
+        guard port != GuestProtocol.gatewayPort, let program = await Self.dial(port) else {
             throw HTTPError(502, "The sandbox is running but port is not open")
         }
         defer { program.close() }
