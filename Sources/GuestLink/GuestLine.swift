@@ -13,7 +13,8 @@ package struct GuestLine: Sendable {
 
     package init(to address: SocketAddress) {
         self.address = address
-        http = HTTPClient { try await Channel.connect(to: address) }
+        let dialer = GuestDialer(address)
+        http = HTTPClient { try await dialer.connect() }
     }
 
     /// Whether an agent answers within `limit`, with or without an identity.

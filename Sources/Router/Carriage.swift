@@ -88,10 +88,23 @@ struct Carriage: Sendable {
                 return .answered
             }
             group.addTask {
+                // Most exchanges are over before there is anything to watch for.
+                try await EventLoop.shared.sleep(for: .milliseconds(5))
+                return try await disturbance(watchesClient: upgrade == nil)
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? .answered
+        }
+    }
+
+    /// Waits for what ends an exchange before its time.
+    private func disturbance(watchesClient: Bool) async throws -> Outcome {
+        try await withThrowingTaskGroup(of: Outcome.self) { group in
+            group.addTask {
                 try await sandbox.waitForEnd()
                 return .sandboxEnded
             }
-            if upgrade == nil {
+            if watchesClient {
                 group.addTask {
                     try await hasAll.value()
                     try await exchange.clientGone()

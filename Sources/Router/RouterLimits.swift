@@ -6,6 +6,9 @@ package struct RouterLimits: Sendable {
     package var connections = 1000
     /// Ports to which connections are kept for the next request.
     package var ports = 64
+    /// Connections to one port that are being made at once. Small servers have room for five that wait, and what comes on top
+    /// of that waits for seconds.
+    package var connecting = 4
     /// For a guest to take a connection to one of its ports.
     package var connectTime = Duration.seconds(15)
     /// For the answer to a client that has ended its side, before it counts as gone.

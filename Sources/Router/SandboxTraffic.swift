@@ -51,8 +51,9 @@ final class SandboxTraffic: Sendable {
             if let known = state.clients[line] { return known }
             // Of ports beyond any honest number, no connection is kept.
             let isKept = state.clients.count < limits.ports && !state.isEnded
+            let turn = AsyncSemaphore(limits.connecting)
             let client = HTTPClient(limits: limits.guest, idleLimit: isKept ? 8 : 0) { [link, limits] in
-                try await Self.connect(link, line, limits.connectTime)
+                try await turn.withPermit { try await Self.connect(link, line, limits.connectTime) }
             }
             if isKept { state.clients[line] = client }
             return client
