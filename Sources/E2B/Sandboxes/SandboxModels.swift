@@ -1,10 +1,6 @@
 // What the control plane says about sandboxes. Optional members are left out when they are nil.
 
-/// Whether a sandbox runs.
-enum SandboxState: String, Codable, Sendable, Hashable, CaseIterable {
-    case running
-    case paused
-}
+import Wire
 
 /// `Sandbox`: what a create or a connect is answered with.
 struct SandboxModel: Codable, Sendable, Hashable {

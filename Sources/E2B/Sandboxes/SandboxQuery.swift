@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Wire
 
 /// Which sandboxes a list is asked for, and which page of them.
 struct SandboxQuery: Sendable {
