@@ -28,7 +28,10 @@ package struct ClaudeCode: Sendable, Hashable {
         "CLAUDE_CODE_SANDBOXED": "1",
         "DISABLE_AUTOUPDATER": "1",
         "IS_SANDBOX": "1",
-        // A tool server in Python takes seconds to start where instructions are translated.
+        // A tool server in Python takes seconds to start where instructions are translated. Unless it is told to wait for them,
+        // Claude Code begins without the tools of servers that are not up within five.
+        "MCP_CONNECTION_NONBLOCKING": "0",
+        "MCP_CONNECT_TIMEOUT_MS": "120000",
         "MCP_TIMEOUT": "120000",
     ]
 

@@ -6,6 +6,8 @@ import Synchronization
 final class ControlGroups: Sendable {
     private let directory: String
     private let next = Atomic<UInt64>(0)
+    /// Groups that no process has entered yet: empty, and not to be swept.
+    private let awaited = Mutex<Set<String>>([])
 
     /// - Parameter directory: of a cgroup2 file system; made if missing.
     init(_ directory: String) throws(LinuxError) {
@@ -13,19 +15,26 @@ final class ControlGroups: Sendable {
         if mkdir(directory, 0o755) < 0, errno != EEXIST { throw LinuxError("make the control group '\(directory)'") }
     }
 
-    /// Makes an empty group. Blocks.
+    /// Makes an empty group, which stays until ``settle(_:)``. Blocks.
     func make() throws(LinuxError) -> ControlGroup {
         sweep()
         let number = next.add(1, ordering: .relaxed).newValue
         let path = "\(directory)/\(number)"
+        _ = awaited.withLock { $0.insert(path) }
         try check("make the control group '\(path)'") { mkdir(path, 0o755) }
         return ControlGroup(path: path)
+    }
+
+    /// Says that a process has entered a group, or that none will.
+    func settle(_ group: ControlGroup) {
+        _ = awaited.withLock { $0.remove(group.path) }
     }
 
     /// Removes groups that processes have left, and those of daemons that have ended since. Blocks.
     func sweep() {
         for name in (try? Directory.names(directory)) ?? [] where UInt64(name) != nil {
-            rmdir("\(directory)/\(name)")
+            let path = "\(directory)/\(name)"
+            if !awaited.withLock({ $0.contains(path) }) { rmdir(path) }
         }
     }
 }

@@ -100,6 +100,7 @@ final class Processes: Sendable {
             try request.pty.map { try Plumbing.terminal($0.size, for: setting) }
             ?? Plumbing.pipes(request, for: setting)
         let group = try groups?.make()
+        defer { if let group { groups?.settle(group) } }
         var spawn = Spawn(
             path: path,
             arguments: [config.cmd] + (config.args ?? []),

@@ -26,6 +26,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.echo()
         if self.path == "/slowly":
             return self.drip()
+        if self.path.startswith("/locked/"):
+            return self.refuse()
         body = self.body()
         said = json.dumps({
             "method": self.command,
@@ -59,6 +61,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             except FileNotFoundError:
                 time.sleep(0.05)
         self.wfile.write(b"data: second\n\n")
+
+    def refuse(self):
+        """As a forge does without credentials that it knows."""
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="forge"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def echo(self):
         key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -90,7 +90,7 @@ async def test_relative_paths_begin_at_home(sandbox):
     assert (await sandbox.files.write(name, "x")).path == f"/home/user/{name}"
     for path in [name, f"~/{name}", f"/home/user/../user/{name}"]:
         assert await sandbox.files.read(path) == "x"
-    assert (await sandbox.files.write(name, "y", user="root")).path == f"/root/{name}"
+    assert (await sandbox.files.write(f"~/{name}", "y", user="root")).path == f"/root/{name}"
     assert (await sandbox.files.get_info(name)).path == f"/home/user/{name}"
     assert name in [entry.name for entry in await sandbox.files.list("~")]
 

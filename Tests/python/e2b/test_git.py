@@ -1,5 +1,6 @@
 """The git helper: commands of `sandbox.git`, against repositories that the sandbox serves to itself."""
 
+import pathlib
 import warnings
 
 import e2b
@@ -14,25 +15,23 @@ cat > cgi-bin/git <<'END'
 #!/bin/sh
 GIT_PROJECT_ROOT=/tmp/forge GIT_HTTP_EXPORT_ALL=1 exec git http-backend
 END
-cat > cgi-bin/locked <<'END'
-#!/bin/sh
-printf 'Status: 401 Unauthorized\\r\\nWWW-Authenticate: Basic realm="forge"\\r\\n\\r\\n'
-END
-chmod 755 cgi-bin/*
+chmod 755 cgi-bin/git
 """
 
 
 @pytest.fixture(scope="module")
 def forge(sandbox):
-    """The shared sandbox, with a forge on port 8000 and git's own daemon on port 9418."""
+    """The shared sandbox, with a forge on port 8000 git's own daemon on port 9418, and a door that stays shut on port 8001."""
     from conftest import LOOP
 
     async def begin():
         await sandbox.commands.run(FORGE)
+        await sandbox.files.write("/tmp/locked.py", pathlib.Path(__file__).with_name("guest_server.py").read_text())
         run = sandbox.commands.run
+        await run("exec python3 /tmp/locked.py 8001", background=True, timeout=0)
         await run("cd /tmp/forge && exec python3 -m http.server --cgi --bind 127.0.0.1 8000", background=True, timeout=0)
         await run("exec git daemon --base-path=/tmp/forge --export-all --enable=receive-pack", background=True, timeout=0)
-        await run("until [ $(ss -Htln '( sport = :8000 or sport = :9418 )' | wc -l) -ge 2 ]; do sleep 0.1; done")
+        await run("until [ $(ss -Htln '( sport >= :8000 and sport <= :9418 )' | wc -l) -ge 3 ]; do sleep 0.1; done")
         await sandbox.git.configure_user("Some One", "one@localhost")
 
     LOOP.run_until_complete(begin())
@@ -109,9 +108,9 @@ async def test_a_remote_is_pushed_to_cloned_and_pulled_from(forge, place):
 async def test_what_git_refuses_has_a_class(forge, place):
     git = forge.git
     with pytest.raises(e2b.GitAuthException):
-        await git.clone("http://127.0.0.1:8000/cgi-bin/locked/x.git", path=place)
+        await git.clone("http://127.0.0.1:8001/locked/x.git", path=place)
     with pytest.raises(e2b.CommandExitException):
-        await git.clone("http://127.0.0.1:8000/cgi-bin/git/none.git", path=place)
+        await git.clone("/tmp/no-such.git", path=place)
     await git.init(place, initial_branch="main")
     await git.commit(place, "Nothing", allow_empty=True)
     with pytest.raises(e2b.GitUpstreamException):
