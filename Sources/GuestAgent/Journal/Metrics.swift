@@ -64,21 +64,27 @@ final class Meter: Sendable {
     /// The processors at the last sample, and their busy part then.
     private let last = Mutex<(ticks: Ticks, share: Double)>((Ticks(), 0))
 
-    /// Counts the processors' use from now on. Blocks.
-    func restart() {
-        let now = Self.ticks(Accounts.text(of: "/proc/stat"))
-        last.withLock { $0 = (now, 0) }
+    /// What a measurement is for.
+    enum Occasion {
+        /// The first sample: the processors' use is counted from here, and none is told.
+        case first
+        /// A sample: the use since the one before is told, and counted anew from here.
+        case sample
+        /// A look in between: the use since the last sample is told.
+        case look
     }
 
     /// Reads the kernel's files. Blocks.
-    ///
-    /// - Parameter isSample: whether the processors' use is counted from here on.
-    func measure(isSample: Bool) -> MetricSample {
+    func measure(_ occasion: Occasion) -> MetricSample {
         let now = Self.ticks(Accounts.text(of: "/proc/stat"))
         let share = last.withLock { last in
             let share = now.share(since: last.ticks) ?? last.share
-            if isSample { last = (now, share) }
-            return share
+            switch occasion {
+            case .first: last = (now, 0)
+            case .sample: last = (now, share)
+            case .look: return share
+            }
+            return last.share
         }
         let processors = sysconf(Int32(_SC_NPROCESSORS_ONLN))
         let memory = Self.memory(Accounts.text(of: "/proc/meminfo"))

@@ -16,15 +16,14 @@ final class Samples: Sendable {
     func run(while isWanted: @Sendable () -> Bool) async throws {
         while true {
             try await EventLoop.shared.sleep(for: Self.pause)
-            if isWanted() { try await BlockingPool.run { [self] in take() } }
+            if isWanted() { try await BlockingPool.run { [self] in take(.sample) } }
         }
     }
 
     /// Forgets all samples and takes the first. Blocks.
     func restart() {
         samples.withLock { $0 = [] }
-        meter.restart()
-        take()
+        take(.first)
     }
 
     func empty() {
@@ -34,10 +33,10 @@ final class Samples: Sendable {
     var all: [MetricSample] { samples.withLock { $0 } }
 
     /// What is used now; the processor's part is that since the last sample. Blocks.
-    func measure() -> MetricSample { meter.measure(isSample: false) }
+    func measure() -> MetricSample { meter.measure(.look) }
 
-    private func take() {
-        let sample = meter.measure(isSample: true)
+    private func take(_ occasion: Meter.Occasion) {
+        let sample = meter.measure(occasion)
         samples.withLock { samples in
             if samples.count >= Self.limit { samples.removeFirst(samples.count - Self.limit + 1) }
             samples.append(sample)
