@@ -108,17 +108,26 @@ final class GuestProcess: Sendable {
     /// How long children that outlive the process may go on writing to its output.
     private static let patience = Duration.milliseconds(100)
 
+    /// Carries until the end, or until it is cancelled because the process has ended; then what is in the pipe is taken, and
+    /// nothing more is waited for.
     private func carry(_ outlet: Outlet) async {
-        var left = outlet.capacity
-        // A read of a cancelled task still takes what is there, and fails where it would wait.
-        while let bytes = try? await outlet.channel.read(upTo: outlet.stream.chunkLimit), !bytes.isEmpty {
-            journal.take(outlet.stream, bytes)
-            await output.add(outlet.stream, bytes)
-            if Task.isCancelled {
-                left -= bytes.count
-                if left <= 0 { return }
-            }
+        let size = outlet.stream.chunkLimit
+        while !Task.isCancelled {
+            // A wait that is cancelled may end in front of bytes that the loop had no time to tell of.
+            guard let bytes = try? await outlet.channel.read(upTo: size) else { break }
+            if bytes.isEmpty { return }
+            await take(bytes, outlet.stream)
         }
+        var left = outlet.capacity
+        while left > 0, let bytes = try? outlet.channel.readNow(upTo: size), !bytes.isEmpty {
+            left -= bytes.count
+            await take(bytes, outlet.stream)
+        }
+    }
+
+    private func take(_ bytes: [UInt8], _ stream: OutputStream) async {
+        journal.take(stream, bytes)
+        await output.add(stream, bytes)
     }
 
     /// Sends a signal to the process; SIGKILL reaches all that it has started, and is waited for: whoever kills a process
