@@ -74,6 +74,7 @@ struct Refusal: Error, Sendable, Hashable {
     private var page: String {
         let place = [sandbox.map { "Sandbox \($0)" }, port.map { "port \($0)" }].compactMap { $0 }
             .joined(separator: ", ")
+        let paragraphs = [place, advice].filter { !$0.isEmpty }.map { "<p>\($0)</p>\n" }.joined()
         return """
             <!DOCTYPE html>
             <html lang="en">
@@ -88,9 +89,7 @@ struct Refusal: Error, Sendable, Hashable {
             </head>
             <body>
             <h1>\(message)</h1>
-            <p>\(place)</p>
-            <p>\(advice)</p>
-            <code>\(status)</code>
+            \(paragraphs)<code>\(status)</code>
             </body>
             </html>
 
