@@ -66,7 +66,7 @@ let package = Package(
         module("GuestLink", ["Linux", "HTTP", "RPC", "Wire"]),
         module("Machines", ["Linux", "Wire"]),
         module("QEMUMachines", ["CLinux", "Linux", "Machines", "Wire"]),
-        module("Access", ["Linux", "Records", "COpenSSL"]),
+        module("Access", ["Linux", "Records", "TLS", "COpenSSL"]),
         module("Sandboxes", ["Linux", "HTTP", "Machines", "GuestLink", "Records", "Access", "Wire"]),
         module(
             "Templates",
@@ -83,7 +83,7 @@ let package = Package(
         module("Router", ["Linux", "HTTP", "TLS", "RPC", "Wire", "GuestLink", "Sandboxes"]),
         module(
             "E2B",
-            ["Linux", "HTTP", "Machines", "GuestLink", "Sandboxes", "Access", "Records", "Wire"]
+            ["Linux", "HTTP", "TLS", "Machines", "GuestLink", "Sandboxes", "Access", "Records", "Wire"]
         ),
         module(
             "API",
@@ -116,7 +116,7 @@ let package = Package(
         tests("RecordsTests", ["Records"]),
         tests("AccessTests", ["Access", "Records", "Linux"]),
         tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
-        tests("E2BTests", ["E2B", "Access", "Sandboxes", "HTTP", "Linux", "Records", "Wire"]),
+        tests("E2BTests", ["E2B", "Access", "Sandboxes", "HTTP", "TLS", "Linux", "Records", "Wire"]),
         tests("SecretsTests", ["Secrets", "Linux", "Records", "Wire"]),
         tests("SchemasTests", ["Schemas", "Wire"]),
         tests("WireTests", ["Wire"]),

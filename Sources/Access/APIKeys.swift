@@ -19,8 +19,8 @@ package final class APIKeys: Sendable {
         var noted: Date?
     }
 
-    /// More are a mistake somewhere: every request is compared with all of them.
-    private static let limit = 10_000
+    /// Of one owner. More are a mistake somewhere: every request is compared with all keys there are.
+    private static let limit = 1000
     /// How exactly the time of a key's last use survives the daemon.
     private static let noteInterval: TimeInterval = 60
 
@@ -139,8 +139,8 @@ package final class APIKeys: Sendable {
     }
 
     private func add(_ secret: Secret, name: String, owner: Owner, isInstallations: Bool) async throws -> APIKey {
-        guard entries.withLock({ $0.count }) < Self.limit else {
-            throw AccessError(.tooMany, "There are \(Self.limit) keys already; remove some that nobody uses")
+        guard list(of: owner).count < Self.limit else {
+            throw AccessError(.tooMany, "'\(owner)' has \(Self.limit) keys already; remove some that nobody uses")
         }
         let entry = secret.exposed { text in
             Entry(

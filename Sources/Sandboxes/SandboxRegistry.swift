@@ -204,10 +204,8 @@ package final class SandboxRegistry: Sendable {
     // MARK: Using
 
     package func list() -> [Sandbox] {
-        state.withLock { Array($0.running.values) }.sorted { one, other in
-            let (one, other) = (one.record, other.record)
-            return (one.created, one.id) < (other.created, other.id)
-        }
+        let running = state.withLock { Array($0.running.values) }.map { (created: $0.record.created, sandbox: $0) }
+        return running.sorted { ($0.created, $0.sandbox.id) < ($1.created, $1.sandbox.id) }.map(\.sandbox)
     }
 
     /// How often a template was used since the daemon started.

@@ -2,6 +2,7 @@ import Access
 import Linux
 import Records
 import Synchronization
+import TLS
 import Testing
 
 @testable import E2B
@@ -109,7 +110,7 @@ private func refusal(_ body: () async throws -> Answer) async -> RESTError? {
             try await database.transaction { connection in
                 _ = try connection.execute(
                     "INSERT INTO answers (owner, key, request, started) VALUES ('ada', 'k', ?, unixepoch())",
-                    SHA256.hash([1])
+                    Digest.sha256([1])
                 )
             }
             let lost = await refusal { try await answers.once("k", owner: ada, request: [1], Work().answer()) }

@@ -1,14 +1,17 @@
 // A client that loses its connection while a sandbox is made asks again under the same idempotency key and gets the answer
-// that the first request would have had. The answers are in the records: they survive the daemon, as do the sandboxes.
+// that the first request would have had. The answers are in the records, with the tokens that are in them: they survive the
+// daemon, as do the sandboxes.
 
 import Access
 import FoundationEssentials
 import Records
 import Synchronization
+import TLS
 
 /// What requests with an idempotency key were answered.
 package final class IdempotentAnswers: Sendable {
     private static let lifetime: TimeInterval = 24 * 3600
+    /// How many answers of one owner are kept, the newest.
     private static let limit = 10_000
     static let keyLengths = 1...255
 
@@ -52,7 +55,7 @@ package final class IdempotentAnswers: Sendable {
             throw RESTError.badRequest("'Idempotency-Key' must have 1 to \(Self.keyLengths.upperBound) characters")
         }
         let key = Key(owner: owner, text: key)
-        let digest = SHA256.hash(request)
+        let digest = Digest.sha256(request)
         guard running.withLock({ $0.insert(key).inserted }) else {
             // Which request it is can be told all the same.
             if case .another = try await begin(key, digest) { throw Self.mismatch }
@@ -119,9 +122,12 @@ package final class IdempotentAnswers: Sendable {
                 if let known = known.first { return known }
                 _ = try connection.execute(
                     """
-                    DELETE FROM answers WHERE (owner, key) IN
-                        (SELECT owner, key FROM answers WHERE status IS NOT NULL ORDER BY started DESC LIMIT -1 OFFSET ?)
+                    DELETE FROM answers WHERE owner = ? AND key IN
+                        (SELECT key FROM answers WHERE owner = ? AND status IS NOT NULL
+                            ORDER BY started DESC LIMIT -1 OFFSET ?)
                     """,
+                    key.owner.rawValue,
+                    key.owner.rawValue,
                     Self.limit - 1
                 )
                 _ = try connection.execute(

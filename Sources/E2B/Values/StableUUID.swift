@@ -1,10 +1,10 @@
-import Access
+import TLS
 
 /// A UUID that stands for a name of ours where E2B's clients insist on one: the same name has the same UUID.
 enum StableUUID {
     /// Version 8 of RFC 9562, from the name's SHA-256.
     static func of(_ name: String) -> String {
-        var bytes = Array(SHA256.hash(name.utf8).prefix(16))
+        var bytes = Array(Digest.sha256(name.utf8).prefix(16))
         bytes[6] = bytes[6] & 0x0F | 0x80
         bytes[8] = bytes[8] & 0x3F | 0x80
         let digits = Array("0123456789abcdef")

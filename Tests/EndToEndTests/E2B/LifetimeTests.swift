@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Linux
+import RPC
 import Testing
 import Wire
 
@@ -32,6 +33,12 @@ extension Martlet {
                 )
                 #expect(try await plane.ask("GET", "/sandboxes/\(id)").status == 404)
                 #expect(try await plane.ask("GET", "/v2/sandboxes").text == "[]")
+                // Whoever may see everything is told why.
+                let martlet = try shared()
+                let error = await #expect(throws: CallError.self) {
+                    try await martlet.client.call(GetSandbox.self, SandboxReference(id: id))
+                }
+                #expect(error?.message.contains("its time was over") == true)
             }
         }
 
