@@ -8,15 +8,6 @@ import Wire
 
 /// One running sandbox: a machine, the line to its guest, and the tunnels out.
 package final class Sandbox: Sendable {
-    private enum Phase {
-        /// The guest answers. Becomes `stopping` once.
-        case running
-        /// The machine is being ended. Becomes `stopped`.
-        case stopping(StopReason)
-        /// Terminal: nothing is left to release.
-        case stopped(StopReason)
-    }
-
     package let id: String
     package let template: TemplateManifest
     package let machine: any Machine
@@ -34,8 +25,7 @@ package final class Sandbox: Sendable {
     private static let lastReading = Duration.seconds(1)
 
     private struct State {
-        var phase = Phase.running
-        var record: SandboxRecord
+        var life: SandboxLife
         var tunnels: Task<Void, Never>?
         /// Waits for the sandbox's time to be over.
         var watch: Task<Void, Never>?
@@ -49,23 +39,18 @@ package final class Sandbox: Sendable {
         self.link = link
         self.token = token
         journal = GuestJournal(link, start: record.created)
-        state = Mutex(State(record: record))
+        state = Mutex(State(life: SandboxLife(record)))
     }
 
-    package var record: SandboxRecord { state.withLock { $0.record } }
+    package var record: SandboxRecord { state.withLock { $0.life.record } }
 
     package var isRunning: Bool {
-        state.withLock { if case .running = $0.phase { true } else { false } }
+        state.withLock { if case .running = $0.life.phase { true } else { false } }
     }
 
-    /// Changes when it ends; false when that changes nothing, or it is ending already.
-    func moveEnd(_ change: (Date?) -> Date?) -> Bool {
-        state.withLock { state in
-            let ends = change(state.record.ends)
-            guard case .running = state.phase, ends != state.record.ends else { return false }
-            state.record.ends = ends
-            return true
-        }
+    /// Changes when it ends.
+    func moveEnd(_ change: (Date?) -> Date?) -> SandboxLife.Move {
+        state.withLock { $0.life.moveEnd(change) }
     }
 
     /// Puts `watch` in the place of who waited for the end before.
@@ -97,26 +82,34 @@ package final class Sandbox: Sendable {
     /// - Returns: whether this call was the first.
     @discardableResult
     func stop(_ reason: StopReason) async -> Bool {
-        let tasks: (tunnels: Task<Void, Never>?, watch: Task<Void, Never>?)? = state.withLock { state in
-            guard case .running = state.phase else { return nil }
-            state.phase = .stopping(reason)
-            return (state.tunnels, state.watch)
-        }
-        guard let tasks else {
+        await end(reason) { $0.stop(reason) } == .begun
+    }
+
+    /// The same if the sandbox's time is over.
+    func expire() async -> SandboxLife.Stop {
+        await end(.expired) { $0.expire(at: Date()) }
+    }
+
+    private func end(_ reason: StopReason, _ begin: (inout SandboxLife) -> SandboxLife.Stop) async -> SandboxLife.Stop {
+        let (stop, tunnels, watch) = state.withLock { state in (begin(&state.life), state.tunnels, state.watch) }
+        switch stop {
+        case .begun: break
+        case .notDue: return stop
+        case .underWay:
             _ = try? await ended.value()
-            return false
+            return stop
         }
         ending.set(reason)
-        tasks.tunnels?.cancel()
+        tunnels?.cancel()
         // A watch that found the time to be over is who is doing this.
-        if reason != .expired { tasks.watch?.cancel() }
+        if reason != .expired { watch?.cancel() }
         if reason.leavesGuestAnswering {
             try? await withDeadline(Self.lastReading) { [journal] in try await journal.pull() }
         }
         await machine.destroy()
-        state.withLock { $0.phase = .stopped(reason) }
+        state.withLock { $0.life.finish() }
         ended.set(reason)
-        return true
+        return stop
     }
 }
 

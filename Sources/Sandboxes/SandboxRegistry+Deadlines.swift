@@ -9,29 +9,45 @@ extension SandboxRegistry {
     /// Lets a sandbox live for `lifetime` from now, be that longer or shorter than before; with nothing left it ends now.
     ///
     /// - Parameter lifetime: nil leaves its end to a request.
+    /// - Throws: ``SandboxError/Code/ended`` when it is ending already.
     package func setLifetime(of sandbox: Sandbox, to lifetime: Duration?) async throws {
-        if let lifetime, lifetime <= .zero { return await expire(sandbox) }
         try await move(sandbox) { _ in lifetime.map { Date(timeIntervalSinceNow: $0 / .seconds(1)) } }
+        if let lifetime, lifetime <= .zero { await expire(sandbox) }
     }
 
     /// Lets a sandbox live for at least `lifetime` from now.
+    ///
+    /// - Throws: ``SandboxError/Code/ended`` when it is ending already.
     package func extendLifetime(of sandbox: Sandbox, to lifetime: Duration) async throws {
         let ends = Date(timeIntervalSinceNow: lifetime / .seconds(1))
         try await move(sandbox) { $0.map { max($0, ends) } }
     }
 
-    /// Does what is to be done when a sandbox's time is over.
-    private func expire(_ sandbox: Sandbox) async {
-        switch sandbox.record.lifecycle.onTimeout {
-        // Nothing can be paused yet, and no create that asks for it is accepted.
-        case .kill, .pause: await end(sandbox, .expired)
+    private func move(_ sandbox: Sandbox, _ change: (Date?) -> Date?) async throws {
+        switch sandbox.moveEnd(change) {
+        case .unchanged: break
+        case .tooLate: throw SandboxError(.ended, "The sandbox '\(sandbox.id)' is ending")
+        case .moved:
+            watchDeadline(of: sandbox)
+            try await records.update(sandbox)
         }
     }
 
-    private func move(_ sandbox: Sandbox, _ change: (Date?) -> Date?) async throws {
-        guard sandbox.moveEnd(change) else { return }
-        watchDeadline(of: sandbox)
-        try await records.update(sandbox)
+    /// Does what is to be done when a sandbox's time is over, if it is.
+    ///
+    /// - Returns: whether the sandbox has ended.
+    @discardableResult
+    private func expire(_ sandbox: Sandbox) async -> Bool {
+        switch sandbox.record.lifecycle.onTimeout {
+        // Nothing can be paused yet, and no create that asks for it is accepted.
+        case .kill, .pause:
+            switch await sandbox.expire() {
+            case .begun: await forget(sandbox, .expired)
+            case .underWay: break
+            case .notDue: return false
+            }
+        }
+        return true
     }
 
     /// Begins to wait for a sandbox's end, in place of whoever waited for an earlier one.
@@ -43,8 +59,8 @@ extension SandboxRegistry {
                 while let ends = sandbox?.record.ends {
                     let left = ends.timeIntervalSinceNow
                     if left <= 0 {
-                        if let self, let sandbox { await expire(sandbox) }
-                        return
+                        guard let self, let sandbox, await !expire(sandbox) else { return }
+                        continue
                     }
                     let wait = Duration.seconds(min(left, Self.longestWait))
                     guard (try? await EventLoop.shared.sleep(for: wait)) != nil else { return }

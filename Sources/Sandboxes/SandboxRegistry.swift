@@ -240,8 +240,12 @@ package final class SandboxRegistry: Sendable {
         await end(try sandbox(id), reason)
     }
 
-    func end(_ sandbox: Sandbox, _ reason: StopReason) async {
-        guard await sandbox.stop(reason) else { return }
+    private func end(_ sandbox: Sandbox, _ reason: StopReason) async {
+        if await sandbox.stop(reason) { await forget(sandbox, reason) }
+    }
+
+    /// Keeps of a sandbox that has ended what is to be kept.
+    func forget(_ sandbox: Sandbox, _ reason: StopReason) async {
         await archive.keep(EndedSandbox(sandbox.record, reason, at: Date()), sandbox.journal.known)
         _ = state.withLock { $0.running.removeValue(forKey: sandbox.id) }
         try? await records.remove(sandbox.id)

@@ -105,8 +105,7 @@ struct SandboxEndpoints: Sendable {
         let model = try await request.body(ConnectModel.self, absent: ConnectModel())
         guard let timeout = model.timeout ?? defaultTimeout else { throw RESTError.badRequest("'timeout' is missing") }
         let lifetime = try Timeout.lifetime(timeout)
-        let sandbox = try find(request)
-        try await sandboxes.extendLifetime(of: sandbox, to: lifetime)
+        let sandbox = try await prolong(request) { try await sandboxes.extendLifetime(of: $0, to: lifetime) }
         return try Answer(200, SandboxView(sandbox, domain: domain).sandbox)
     }
 
@@ -120,7 +119,7 @@ struct SandboxEndpoints: Sendable {
     func setTimeout(_ request: Request) async throws -> Answer {
         let model = try await request.body(TimeoutModel.self)
         let lifetime = try Timeout.lifetimeOrNone(model.timeout)
-        try await sandboxes.setLifetime(of: try find(request), to: lifetime)
+        _ = try await prolong(request) { try await sandboxes.setLifetime(of: $0, to: lifetime) }
         return Answer(204)
     }
 
@@ -130,8 +129,19 @@ struct SandboxEndpoints: Sendable {
             throw RESTError.badRequest("'duration' must be an integer from 0 to \(Self.refreshes.upperBound)")
         }
         let lifetime = Duration.seconds(max(Self.refreshes.lowerBound, duration))
-        try await sandboxes.extendLifetime(of: try find(request), to: lifetime)
+        _ = try await prolong(request) { try await sandboxes.extendLifetime(of: $0, to: lifetime) }
         return Answer(204)
+    }
+
+    /// Moves the end of a request's sandbox; one that is ending at this moment is not there any more.
+    private func prolong(_ request: Request, _ move: (Sandbox) async throws -> Void) async throws -> Sandbox {
+        let sandbox = try find(request)
+        do {
+            try await move(sandbox)
+        } catch let error as SandboxError where error.code == .ended {
+            throw RESTError.noSandbox(request["id"])
+        }
+        return sandbox
     }
 
     /// Answers for something that can not be done with a sandbox yet; one that is not there is missed first.
