@@ -11,8 +11,12 @@ extension SandboxRegistry {
     /// - Parameter lifetime: nil leaves its end to a request.
     /// - Throws: ``SandboxError/Code/ended`` when it is ending already.
     package func setLifetime(of sandbox: Sandbox, to lifetime: Duration?) async throws {
-        try await move(sandbox) { _ in lifetime.map { Date(timeIntervalSinceNow: $0 / .seconds(1)) } }
-        if let lifetime, lifetime <= .zero { await expire(sandbox) }
+        guard let lifetime, lifetime <= .zero else {
+            return try await move(sandbox) { _ in lifetime.map { Date(timeIntervalSinceNow: $0 / .seconds(1)) } }
+        }
+        guard sandbox.moveEnd({ _ in Date() }) != .tooLate else { throw tooLate(sandbox) }
+        // Nobody else is set to wait for it: whoever asked is to find it gone.
+        await expire(sandbox)
     }
 
     /// Lets a sandbox live for at least `lifetime` from now.
@@ -26,11 +30,15 @@ extension SandboxRegistry {
     private func move(_ sandbox: Sandbox, _ change: (Date?) -> Date?) async throws {
         switch sandbox.moveEnd(change) {
         case .unchanged: break
-        case .tooLate: throw SandboxError(.ended, "The sandbox '\(sandbox.id)' is ending")
+        case .tooLate: throw tooLate(sandbox)
         case .moved:
             watchDeadline(of: sandbox)
             try await records.update(sandbox)
         }
+    }
+
+    private func tooLate(_ sandbox: Sandbox) -> SandboxError {
+        SandboxError(.ended, "The sandbox '\(sandbox.id)' is ending")
     }
 
     /// Does what is to be done when a sandbox's time is over, if it is.
