@@ -52,6 +52,7 @@ extension Martlet {
                     try await program.says("begun")
                     var client = martlet.client
                     client.headers[SandboxHeaders.id] = id
+                    client.headers[SandboxHeaders.port] = String(GuestProtocol.agentPort)
                     let running = try await client.call(ListProcesses.self, Empty()).processes
                     let pid = try #require(running.first { $0.config.args?.contains(programs) == true }).pid
                     _ = try await client.call(
@@ -201,7 +202,9 @@ extension Martlet {
         @Test func `is not asked what only its host may ask`() async throws {
             try await with { martlet, id in
                 let key = String(decoding: try Files.read(martlet.home.apiKey), as: UTF8.self)
-                let headers: Headers = ["X-API-Key": key, SandboxHeaders.id: id]
+                let place: Headers = [SandboxHeaders.id: id, SandboxHeaders.port: String(GuestProtocol.agentPort)]
+                var headers = place
+                headers["X-API-Key"] = key
                 for path in [
                     "/init", "/init?x=1", "//init", "/%69nit", GuestProtocol.tunnelPath,
                     "\(GuestProtocol.tunnelPath)?x",
@@ -212,7 +215,7 @@ extension Martlet {
                 // It is still who it was.
                 #expect(try await martlet.martlet(["exec", id, "hostname"]).text == "\(id)\n")
                 #expect(try await ask(martlet, "/process.Process/List", headers) == 200)
-                #expect(try await ask(martlet, "/process.Process/List", [SandboxHeaders.id: id]) == 401)
+                #expect(try await ask(martlet, "/process.Process/List", place) == 401)
             }
         }
     }
