@@ -10,7 +10,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -63,8 +62,6 @@ int clinux_rename_noreplace(const char *from, const char *to) {
     return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 }
 
-ssize_t clinux_write_memory(pid_t pid, const void *local, size_t length, uint64_t address) {
-    struct iovec from = {.iov_base = (void *)local, .iov_len = length};
-    struct iovec to = {.iov_base = (void *)(uintptr_t)address, .iov_len = length};
-    return process_vm_writev(pid, &from, 1, &to, 1, 0);
+int clinux_start_writing(int fd, int64_t offset, int64_t length) {
+    return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
 }

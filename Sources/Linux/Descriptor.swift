@@ -40,6 +40,13 @@ package final class Descriptor: Sendable {
         try open("/dev/null", O_RDWR)
     }
 
+    /// Makes a file in `directory` that has no name, and so leaves nothing behind.
+    package static func unlinkedFile(in directory: String) throws(LinuxError) -> Descriptor {
+        Descriptor(
+            owning: try check("make a file in '\(directory)'") { clinux_unlinked_file(directory) }
+        )
+    }
+
     /// Writes all bytes to a file; not for pipes or sockets that may block.
     package func writeAll(_ bytes: some Collection<UInt8>) throws(LinuxError) {
         let bytes = Array(bytes)

@@ -81,6 +81,20 @@ package enum Files {
         try check("rename '\(from)' to '\(to)'") { Glibc.rename(from, to) }
     }
 
+    /// Gives a file another name on the same file system.
+    package static func link(_ path: String, to name: String) throws(LinuxError) {
+        // The name is for what a symbolic link points to, not for the link.
+        try check("give '\(path)' the name '\(name)'") {
+            linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW)
+        }
+    }
+
+    /// Puts a file, or a directory's names, on disk. Blocks.
+    package static func synchronize(_ path: String) throws(LinuxError) {
+        let file = try Descriptor.open(path, O_RDONLY)
+        try check("write '\(path)' to disk") { fsync(file.raw) }
+    }
+
     /// The target of a symbolic link.
     package static func linkTarget(_ path: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: 4096)

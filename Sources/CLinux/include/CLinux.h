@@ -39,6 +39,8 @@ int clinux_unlinked_file(const char *directory);
 int clinux_open_pidfd(pid_t pid);
 int clinux_signal_pidfd(int pidfd, int signal);
 int clinux_lock_file(int fd);
+/// Begins to write a part of a file to disk, without waiting.
+int clinux_start_writing(int fd, int64_t offset, int64_t length);
 
 /// Renames only where nothing stands at the new name yet.
 int clinux_rename_noreplace(const char *from, const char *to);
@@ -46,8 +48,27 @@ int clinux_rename_noreplace(const char *from, const char *to);
 /// Gives the calling thread, and no other, a user's rights on files (fsuid, fsgid and groups), or those of root again.
 int clinux_act_as(uid_t uid, gid_t gid, const gid_t *groups, size_t group_count);
 
-/// Copies `length` bytes at `address` of another process. Returns the bytes moved or -1.
-ssize_t clinux_write_memory(pid_t pid, const void *local, size_t length, uint64_t address);
+// Memory of other processes, in pages of 4096 bytes.
+
+struct clinux_run {
+    uint64_t first;    // counted from the start of the mapping
+    uint64_t count;
+};
+
+/// Finds the pages of a private mapping of a file that are its process's own, from `*next` on. Returns the number of runs
+/// written and moves `*next`, to `end` when all was seen; -1 with ENOTTY where Linux is older than 6.7.
+ssize_t clinux_scan_private(int pagemap, uint64_t start, uint64_t *next, uint64_t end, struct clinux_run *runs,
+                            size_t capacity);
+/// The same, page by page, on any Linux.
+ssize_t clinux_read_pagemap(int pagemap, uint64_t start, uint64_t *next, uint64_t end, struct clinux_run *runs,
+                            size_t capacity);
+/// Copies whole runs, one behind the other in `local`. Returns 0 or -1; nothing is said about how much was copied then.
+int clinux_read_pages(pid_t pid, void *local, uint64_t base, const struct clinux_run *runs, size_t count);
+int clinux_write_pages(pid_t pid, const void *local, uint64_t base, const struct clinux_run *runs, size_t count);
+/// Anonymous memory for many pages; `populated` says that it is written to at once. NULL when there is none.
+void *clinux_map_buffer(size_t length, int populated);
+/// Continues the CRC-32C `crc` (0 at the beginning).
+uint32_t clinux_crc32c(uint32_t crc, const void *bytes, size_t length);
 
 // KVM.
 
