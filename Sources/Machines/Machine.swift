@@ -4,10 +4,17 @@
 //     boot ──► Machine ──save──► SavedMachine        once per template
 //                                    │
 //                                 prepare ──► PreparedMachine ──resume──► Machine        once per sandbox
+//                                    ▲                                       │
+//                               SavedMachine ◄──── checkpoint, suspend ──────┘           in time proportional to what it wrote
 //
 // A prepared machine is a started engine that waits for its state, with memory mapped copy-on-write and a disk layer of its
 // own: what a pool holds. Every machine lives in a directory of its own, which is its process's working directory: that is how
-// a daemon that starts again finds the machines that outlived the last one.
+// a daemon that starts again finds the machines that outlived the last one. All files that a machine stands on have a name in
+// its directory, hard links where that is possible: a template that is removed is missed by no machine that came from it.
+//
+// A machine that was resumed is saved again as what it has become: its devices, the pages that it has written, and the disk
+// layers on top of the template's. The pages are always told against the template's memory, so nothing adds up when a machine
+// is saved and resumed a hundred times.
 
 import Linux
 
@@ -64,20 +71,62 @@ package struct BootPlan: Sendable {
     }
 }
 
-/// A machine at rest: three files and what they were made by. Paths are absolute.
+/// A machine at rest: what it stands on, what it was made by, and what it has become since. Paths are absolute.
 package struct SavedMachine: Sendable {
+    package enum State: Sendable {
+        /// As it was made ready; a file holds the state of its devices.
+        case template(deviceState: String)
+        /// Resumed from that, and gone on.
+        case changed(MachineChange)
+    }
+
     package var identity: MachineIdentity
     package var plan: BootPlan
     package var memory: String
-    package var deviceState: String
+    /// The template's disk layer, on top of the plan's root image.
     package var disk: String
+    package var state: State
 
-    package init(identity: MachineIdentity, plan: BootPlan, memory: String, deviceState: String, disk: String) {
+    package init(identity: MachineIdentity, plan: BootPlan, memory: String, disk: String, state: State) {
         self.identity = identity
         self.plan = plan
         self.memory = memory
-        self.deviceState = deviceState
         self.disk = disk
+        self.state = state
+    }
+
+    /// What it has become since it was a template.
+    package var change: MachineChange? {
+        if case .changed(let change) = state { change } else { nil }
+    }
+}
+
+/// What a machine has become since it was resumed from a template.
+package struct MachineChange: Sendable {
+    package var deviceState: [UInt8]
+    /// The pages that are its own.
+    package var memory: any MemoryPages
+    /// Its disk layers on top of the template's, lowest first; nobody writes to them any more. Paths are absolute.
+    package var layers: [String]
+
+    package init(deviceState: [UInt8], memory: any MemoryPages, layers: [String]) {
+        self.deviceState = deviceState
+        self.memory = memory
+        self.layers = layers
+    }
+}
+
+/// A running machine as it was at one instant.
+package struct Checkpoint: Sendable {
+    /// Its files are in the machine's directory: whoever wants them for longer links them elsewhere, or prepares a machine
+    /// from it, while that directory is there.
+    package let saved: SavedMachine
+    /// For how long the machine stood still; nil when it still does.
+    package let pause: Duration?
+
+    package init(saved: SavedMachine, pause: Duration?) {
+        self.saved = saved
+        self.pause = pause
     }
 }
 
@@ -125,6 +174,20 @@ package protocol Machine: Sendable {
     /// Stops the machine's processors; nothing in it runs until ``unpause()``.
     func pause() async throws
     func unpause() async throws
+    /// Saves a machine that was resumed and lets it go on; it stands still for as long as copying its own pages within this
+    /// computer's memory takes. Its disk so far becomes a layer that is written to no more.
+    ///
+    /// - Throws: ``MachineError/Code/notResumed`` for a machine that was booted. The machine goes on in every case, and is
+    ///   as it was.
+    func checkpoint() async throws -> Checkpoint
+    /// Saves a machine that was resumed and lets it stand still. Its pages are read when they are asked for, and are there
+    /// until the machine is destroyed, or until ``unpause()``, which makes the checkpoint void.
+    ///
+    /// - Throws: as ``checkpoint()``.
+    func suspend() async throws -> Checkpoint
+    /// Makes one of the disk layers that checkpoints have left, while the machine runs. Costs as much as all of them hold;
+    /// done by the machine itself when they become too many.
+    func mergeLayers() async throws
     /// Stops the machine for good and writes its state to `deviceState`; memory and disk stay where they are.
     func save(deviceState: String) async throws
     /// Ends the engine, waits for its end, and removes the directory.

@@ -18,6 +18,8 @@ package struct MachineError: Error, Sendable, CustomStringConvertible {
         package static let commandFailed = Code(rawValue: "command_failed")
         /// The machine has ended.
         package static let gone = Code(rawValue: "gone")
+        /// Only a machine that was resumed can be saved by what it wrote.
+        package static let notResumed = Code(rawValue: "not_resumed")
         package static let noSpace = Code(rawValue: "no_space")
     }
 

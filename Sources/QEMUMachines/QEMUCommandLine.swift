@@ -11,6 +11,7 @@ struct QEMUCommandLine {
     static let qmpSocket = "qmp.sock"
     static let console = "console.log"
     static let log = "qemu.log"
+    /// What a booted machine writes to.
     static let disk = "disk.qcow2"
 
     enum Memory {
@@ -24,6 +25,7 @@ struct QEMUCommandLine {
     let plan: BootPlan
     let identity: MachineIdentity
     let memory: Memory
+    let disk: DiskChain
 
     var arguments: [String] {
         var arguments = ["-name", "guest=\(name),process=martlet-\(name.prefix(8))"]
@@ -37,11 +39,7 @@ struct QEMUCommandLine {
         arguments += ["-chardev", "file,id=console,path=\(Self.console),append=on", "-serial", "chardev:console"]
         arguments += ["-chardev", "socket,id=qmp,path=\(Self.qmpSocket),server=on,wait=off"]
         arguments += ["-mon", "chardev=qmp,mode=control"]
-        arguments += [
-            "-blockdev", "driver=file,node-name=disk-file,filename=\(Self.disk),cache.no-flush=on,aio=threads",
-            "-blockdev", "driver=qcow2,node-name=disk,file=disk-file,cache.no-flush=on,discard=unmap",
-            "-device", "virtio-blk-device,drive=disk",
-        ]
+        arguments += disk.arguments
         // Restricted: without it every service on this host's loopback is open to the guest at 10.0.2.2.
         arguments += [
             "-netdev",
@@ -73,8 +71,28 @@ struct QEMUCommandLine {
             case .shared(let path): (path, "on")
             case .copyOnWrite(let path): (path, "off")
             }
-        // A comma in a path is doubled in QEMU's option syntax.
-        let escaped = path.split(separator: ",", omittingEmptySubsequences: false).joined(separator: ",,")
-        return "memory-backend-file,id=memory,size=\(plan.shape.memoryMiB)M,mem-path=\(escaped),share=\(share)"
+        let size = "\(plan.shape.memoryMiB)M"
+        return "memory-backend-file,id=memory,size=\(size),mem-path=\(Self.escaped(path)),share=\(share)"
+    }
+
+    /// A comma in a path is doubled in QEMU's option syntax.
+    static func escaped(_ path: String) -> String {
+        path.split(separator: ",", omittingEmptySubsequences: false).joined(separator: ",,")
+    }
+
+    /// The plan of a machine that runs, read from its arguments; nil when they are not of this form.
+    static func plan(of process: Int32) -> (shape: MachineShape, commandLine: String)? {
+        guard let bytes = try? Files.read("/proc/\(process)/cmdline") else { return nil }
+        let words = bytes.split(separator: 0, omittingEmptySubsequences: false).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        func value(_ option: String) -> String? {
+            guard let index = words.firstIndex(of: option), index + 1 < words.count else { return nil }
+            return words[index + 1]
+        }
+        guard let processors = value("-smp").flatMap({ Int($0) }), let commandLine = value("-append"),
+            let memory = value("-m").flatMap({ Int($0.dropLast()) })
+        else { return nil }
+        return (MachineShape(processors: processors, memoryMiB: memory), commandLine)
     }
 }

@@ -52,10 +52,13 @@ package struct QEMUEngine: MachineEngine {
     package func boot(_ plan: BootPlan, in directory: String) async throws -> any Machine {
         try Files.makeDirectory(directory)
         do {
-            try await makeDisk(over: plan.rootImage, format: "raw", in: directory)
-            let process = try await start(plan, memory: .shared("\(directory)/memory"), in: directory)
+            let size = Files.size(plan.rootImage) ?? 0
+            try DiskLayer.create(at: "\(directory)/\(QEMUCommandLine.disk)", size: UInt64(size))
+            let disk = DiskChain([plan.rootImage, QEMUCommandLine.disk])
+            let line = line(plan, .shared(MachineFiles.memory), disk, in: directory)
+            let process = try await start(line, input: Descriptor.null(), in: directory)
             do {
-                return try await process.machine()
+                return try await process.machine(nil)
             } catch {
                 await process.destroy()
                 throw error
@@ -76,16 +79,14 @@ package struct QEMUEngine: MachineEngine {
         }
         try Files.makeDirectory(directory)
         do {
-            try await makeDisk(over: saved.disk, format: "qcow2", in: directory)
-            let process = try await start(
-                saved.plan,
-                memory: .copyOnWrite(saved.memory),
-                state: saved.deviceState,
-                in: directory
-            )
+            let (files, disk) = try MachineFiles.make(for: saved, in: directory)
+            let line = line(files.plan, .copyOnWrite(MachineFiles.memory), disk, in: directory)
+            let process = try await start(line, input: deviceState(of: saved, in: directory), in: directory)
             do {
+                if let change = saved.change { try await process.takeMemory(change.memory) }
                 try await process.qmp.execute("migrate-set-capabilities", QEMUProcess.capabilities)
-                return QEMUPreparedMachine(process, port: try await process.forwardedPort())
+                let origin = QEMUMachine.Origin(identity: identity, files: files, disk: disk)
+                return QEMUPreparedMachine(process, port: try await process.forwardedPort(), origin)
             } catch {
                 await process.destroy()
                 throw error
@@ -96,6 +97,18 @@ package struct QEMUEngine: MachineEngine {
         }
     }
 
+    /// The state of the devices, to be read from its beginning.
+    private func deviceState(of saved: SavedMachine, in directory: String) throws(LinuxError) -> Descriptor {
+        switch saved.state {
+        case .template(let path): return try Descriptor.open(path, O_RDONLY)
+        case .changed(let change):
+            let file = try Descriptor.unlinkedFile(in: directory)
+            try file.writeAll(change.deviceState)
+            try check("go to the beginning of a file") { lseek(file.raw, 0, SEEK_SET) }
+            return file
+        }
+    }
+
     package func adopt(_ directory: String) async throws -> (any Machine)? {
         guard let pid = runningProcess(in: directory), let identity = ProcessHandle.Identity(pid: pid),
             let handle = ProcessHandle(identity)
@@ -103,7 +116,8 @@ package struct QEMUEngine: MachineEngine {
         let qmp = try await withDeadline(.seconds(5)) {
             try await QMPConnection.open("\(directory)/\(QEMUCommandLine.qmpSocket)")
         }
-        return try await QEMUProcess(handle, qmp, directory).machine()
+        let process = QEMUProcess(handle, qmp, directory)
+        return try await process.machine(origin(of: process))
     }
 
     package func sweep(_ root: String, keeping kept: Set<String>) async -> [String] {
@@ -130,33 +144,36 @@ package struct QEMUEngine: MachineEngine {
         }
     }
 
-    private func makeDisk(over backing: String, format: String, in directory: String) async throws {
-        let made = try await Program(
-            "qemu-img",
-            ["create", "-q", "-f", "qcow2", "-b", backing, "-F", format, "\(directory)/\(QEMUCommandLine.disk)"]
-        ).run()
-        guard made.status.isSuccess else {
-            throw MachineError(.startFailed, "Could not make a disk on top of '\(backing)': \(made.errorText)")
-        }
+    /// What a machine stands on that was resumed by an earlier daemon; nil for one that was booted.
+    private func origin(of process: QEMUProcess) async throws -> QEMUMachine.Origin? {
+        let nodes = try await process.qmp.execute("query-named-block-nodes", ["flat": true])
+        guard let plan = QEMUCommandLine.plan(of: process.handle.identity.pid), let disk = DiskChain(named: nodes),
+            Files.exists("\(process.directory)/\(MachineFiles.memory)")
+        else { return nil }
+        let files = MachineFiles(of: process.directory, shape: plan.shape, commandLine: plan.commandLine)
+        return QEMUMachine.Origin(identity: identity, files: files, disk: disk)
+    }
+
+    private func line(
+        _ plan: BootPlan,
+        _ memory: QEMUCommandLine.Memory,
+        _ disk: DiskChain,
+        in directory: String
+    ) -> QEMUCommandLine {
+        let name = directory.split(separator: "/").last.map(String.init) ?? "machine"
+        return QEMUCommandLine(name: name, plan: plan, identity: identity, memory: memory, disk: disk)
     }
 
     /// Starts QEMU in `directory` and waits until its monitor answers.
-    private func start(
-        _ plan: BootPlan,
-        memory: QEMUCommandLine.Memory,
-        state: String? = nil,
-        in directory: String
-    ) async throws -> QEMUProcess {
-        let name = directory.split(separator: "/").last.map(String.init) ?? "machine"
-        let line = QEMUCommandLine(name: name, plan: plan, identity: identity, memory: memory)
+    ///
+    /// - Parameter input: its standard input: `migrate-incoming` is told descriptor 0.
+    private func start(_ line: QEMUCommandLine, input: Descriptor, in directory: String) async throws -> QEMUProcess {
         let log = try Descriptor.open("\(directory)/\(QEMUCommandLine.log)", O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
         var spawn = Spawn(
             path: program,
             arguments: [program] + line.arguments,
             environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C"],
-            // The state to load is its standard input: `migrate-incoming` is told descriptor 0.
-            input: try state.map { path throws(LinuxError) in try Descriptor.open(path, O_RDONLY) }
-                ?? Descriptor.null(),
+            input: input,
             output: log,
             error: log
         )

@@ -23,8 +23,30 @@ struct QEMUProcess: Sendable {
         ]
     ]
 
-    func machine() async throws -> QEMUMachine {
-        QEMUMachine(self, port: try await forwardedPort())
+    /// - Parameter origin: what it was resumed from; nil when it was booted.
+    func machine(_ origin: QEMUMachine.Origin?) async throws -> QEMUMachine {
+        QEMUMachine(self, port: try await forwardedPort(), origin)
+    }
+
+    /// Writes pages that are the guest's own into the memory of a QEMU that waits for its state. It must come first: devices
+    /// compare their state with what is in memory when they load it.
+    func takeMemory(_ pages: any MemoryPages) async throws {
+        let (pid, path) = (handle.identity.pid, "\(directory)/\(MachineFiles.memory)")
+        try await BlockingPool.run {
+            let memory: ProcessMemory
+            do {
+                memory = try ProcessMemory(of: pid, mapping: path)
+            } catch {
+                throw MachineError(.gone, "QEMU ended before it had its memory", cause: error)
+            }
+            try pages.forEachBlock { runs, bytes in
+                do {
+                    try memory.write(runs, from: bytes)
+                } catch {
+                    throw MachineError(.startFailed, "The machine's memory could not be filled", cause: error)
+                }
+            }
+        }
     }
 
     /// The port that the kernel chose for the forward to the guest's agent.
@@ -50,10 +72,12 @@ struct QEMUProcess: Sendable {
 final class QEMUPreparedMachine: PreparedMachine {
     private let process: QEMUProcess
     private let port: UInt16
+    private let origin: QEMUMachine.Origin
 
-    init(_ process: QEMUProcess, port: UInt16) {
+    init(_ process: QEMUProcess, port: UInt16, _ origin: QEMUMachine.Origin) {
         self.process = process
         self.port = port
+        self.origin = origin
     }
 
     var directory: String { process.directory }
@@ -67,68 +91,10 @@ final class QEMUPreparedMachine: PreparedMachine {
             throw MachineError(.incompatible, "QEMU could not load the saved state: \(log)")
         }
         try await process.qmp.execute("cont")
-        return QEMUMachine(process, port: port)
+        return QEMUMachine(process, port: port, origin)
     }
 
     func discard() async {
-        await process.destroy()
-    }
-}
-
-/// A QEMU that runs a guest.
-final class QEMUMachine: Machine {
-    private let process: QEMUProcess
-    let agentAddress: SocketAddress
-
-    init(_ process: QEMUProcess, port: UInt16) {
-        self.process = process
-        agentAddress = .loopback(port)
-    }
-
-    var directory: String { process.directory }
-    var processID: Int32 { process.handle.identity.pid }
-    var ended: Latch<Void> { process.handle.ended }
-
-    func consoleTail() -> String {
-        QEMUEngine.tail(of: "\(directory)/\(QEMUCommandLine.console)", 4096)
-    }
-
-    func pause() async throws {
-        try await process.qmp.execute("stop")
-    }
-
-    func unpause() async throws {
-        try await process.qmp.execute("cont")
-    }
-
-    func save(deviceState: String) async throws {
-        try await process.qmp.execute("stop")
-        try await process.qmp.execute("migrate-set-capabilities", QEMUProcess.capabilities)
-        // QEMU is not allowed to start programs, and this version writes no files itself: it writes to a socket of ours.
-        let path = "\(directory)/state.sock"
-        let listener = try Listener(.unix(path))
-        defer { listener.close() }
-        let saved = process.qmp.expectMigration()
-        async let bytes = Self.receive(listener)
-        try await process.qmp.execute("migrate", ["uri": "unix:state.sock"])
-        guard try await withDeadline(.seconds(60), { try await saved.value() }) else {
-            let log = QEMUEngine.tail(of: "\(directory)/\(QEMUCommandLine.log)")
-            throw MachineError(.commandFailed, "QEMU could not save the machine's state: \(log)")
-        }
-        try Files.write(try await bytes, to: deviceState)
-    }
-
-    private static func receive(_ listener: Listener) async throws -> [UInt8] {
-        let connection = try await listener.accept()
-        var all: [UInt8] = []
-        while true {
-            let bytes = try await connection.read()
-            if bytes.isEmpty { return all }
-            all += bytes
-        }
-    }
-
-    func destroy() async {
         await process.destroy()
     }
 }

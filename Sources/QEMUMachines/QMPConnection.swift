@@ -13,6 +13,8 @@ final class QMPConnection: Sendable {
         var isOver = false
         /// The last state of a migration that QEMU told, and who waits for its end.
         var migrationEnd = Latch<Bool>()
+        /// Who waits for the ends of block jobs, by their names.
+        var jobs: [String: Latch<Result<Void, MachineError>>] = [:]
     }
 
     private let channel: Channel
@@ -75,6 +77,15 @@ final class QMPConnection: Sendable {
         }
     }
 
+    /// How a block job ends; call it before one is begun.
+    func expectJob(_ name: String) -> Latch<Result<Void, MachineError>> {
+        let end = Latch<Result<Void, MachineError>>()
+        state.withLock { state in
+            if state.isOver { end.set(.failure(Self.gone)) } else { state.jobs[name] = end }
+        }
+        return end
+    }
+
     private static let gone = MachineError(.gone, "The machine has ended")
 
     private func receive(_ line: [UInt8]) {
@@ -87,23 +98,40 @@ final class QMPConnection: Sendable {
                 let reason = message["error"]?["desc"]?.string ?? "no reason given"
                 reply?.set(.failure(MachineError(.commandFailed, reason)))
             }
-        } else if message["event"]?.string == "MIGRATION" {
+        } else if let event = message["event"]?.string, let data = message["data"] {
+            receive(event, data)
+        }
+    }
+
+    private func receive(_ event: String, _ data: JSONValue) {
+        switch event {
+        case "MIGRATION":
             let end = state.withLock { $0.migrationEnd }
-            switch message["data"]?["status"]?.string {
+            switch data["status"]?.string {
             case "completed": end.set(true)
             case "failed", "cancelled": end.set(false)
             default: break
             }
+        case "BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED":
+            guard let name = data["device"]?.string else { return }
+            let end = state.withLock { $0.jobs.removeValue(forKey: name) }
+            let isDone = event == "BLOCK_JOB_COMPLETED" && data["error"] == nil
+            let reason = data["error"]?.string ?? "cancelled"
+            end?.set(
+                isDone ? .success(()) : .failure(MachineError(.commandFailed, "QEMU's '\(name)' failed: \(reason)"))
+            )
+        default: break
         }
     }
 
     private func end() {
-        let (replies, migration) = state.withLock { state in
+        let (replies, jobs, migration) = state.withLock { state in
             state.isOver = true
-            defer { state.replies = [:] }
-            return (Array(state.replies.values), state.migrationEnd)
+            defer { (state.replies, state.jobs) = ([:], [:]) }
+            return (Array(state.replies.values), Array(state.jobs.values), state.migrationEnd)
         }
         for reply in replies { reply.set(.failure(Self.gone)) }
+        for job in jobs { job.set(.failure(Self.gone)) }
         migration.set(false)
     }
 }

@@ -164,14 +164,15 @@ package struct TemplateStore: Sendable {
             identity: manifest.identity,
             plan: manifest.plan,
             memory: "\(directory)/\(File.memory)",
-            deviceState: "\(directory)/\(File.deviceState)",
-            disk: "\(directory)/\(File.disk)"
+            disk: "\(directory)/\(File.disk)",
+            state: .template(deviceState: "\(directory)/\(File.deviceState)")
         )
         guard manifest.guestGeneration == GuestProtocol.generation else {
             throw broken("it was made by another version of Martlet")
         }
         guard Files.size(saved.memory) == manifest.memoryBytes else { throw broken("its memory is not whole") }
-        for path in [saved.deviceState, saved.disk, manifest.kernel, manifest.initialRAMDisk, manifest.rootImage]
+        let deviceState = "\(directory)/\(File.deviceState)"
+        for path in [deviceState, saved.disk, manifest.kernel, manifest.initialRAMDisk, manifest.rootImage]
         where !Files.exists(path) {
             throw broken("'\(path)' is missing")
         }

@@ -111,6 +111,10 @@ final class QuietMachine: Machine {
     func consoleTail() -> String { "" }
     func pause() async throws {}
     func unpause() async throws {}
+    func checkpoint() async throws -> Checkpoint { throw Self.notResumed }
+    func suspend() async throws -> Checkpoint { throw Self.notResumed }
+    func mergeLayers() async throws {}
+    private static let notResumed = MachineError(.notResumed, "A quiet machine has nothing to save")
     func save(deviceState: String) async throws { try Files.write("state".utf8, to: deviceState) }
 
     func destroy() async {
