@@ -29,6 +29,7 @@ let package = Package(
         // C: one shim of our own, and Debian's libraries.
         .target(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
@@ -66,6 +67,7 @@ let package = Package(
         module("GuestLink", ["Linux", "HTTP", "RPC", "Wire"]),
         module("Machines", ["Linux", "Wire"]),
         module("QEMUMachines", ["CLinux", "Linux", "Machines", "Wire"]),
+        module("Snapshots", ["CLinux", "CZstd", "Linux", "Machines", "Records", "Wire"]),
         module("Access", ["Linux", "Records", "TLS", "COpenSSL"]),
         module("Sandboxes", ["Linux", "HTTP", "Machines", "GuestLink", "Records", "Access", "Wire"]),
         module(
@@ -105,7 +107,7 @@ let package = Package(
             name: "martlet-bench",
             dependencies: [
                 "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink", "Sandboxes",
-                "Records",
+                "Records", "Snapshots",
             ],
             path: "Sources/Benchmarks",
             swiftSettings: settings
@@ -137,6 +139,7 @@ let package = Package(
             "TemplatesTests",
             ["Templates", "Linux", "HTTP", "Machines", "Sandboxes", "GuestLink", "Records", "Wire"]
         ),
+        tests("SnapshotsTests", ["CLinux", "Snapshots", "Linux", "Machines", "Records", "Wire"]),
         tests("MCPTests", ["MCP", "Schemas", "HTTP", "Linux", "Wire"]),
         tests("CommandsTests", ["Commands", "Arguments", "Linux", "HTTP", "RPC", "Wire", "Records", "QEMUMachines"]),
         tests("RunsTests", ["Runs", "GuestLink", "Schemas", "MCP", "Records", "Linux", "Wire"]),
@@ -144,7 +147,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "CLinux", "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink",
-                "Sandboxes", "Records",
+                "Sandboxes", "Snapshots", "Records",
             ]
         ),
     ]

@@ -6,6 +6,7 @@
 ///     secrets.key         what secrets are sealed with
 ///     api-key             the key of local clients         runs/       what runs left: report, transcript, diff, state
 ///     daemon.log          what the daemon said             cache/      downloads, by digest
+///                                                          snapshots/  saved sandboxes: what differs from their templates
 ///                                                          logs/       what went on in sandboxes that have ended
 ///                                                          tls/        the daemon's own certificates
 package struct Home: Sendable, Hashable {
@@ -27,6 +28,7 @@ package struct Home: Sendable, Hashable {
     package var images: String { "\(path)/images" }
     package var templates: String { "\(path)/templates" }
     package var machines: String { "\(path)/machines" }
+    package var snapshots: String { "\(path)/snapshots" }
     package var runs: String { "\(path)/runs" }
     package var logs: String { "\(path)/logs" }
     package var cache: String { "\(path)/cache" }
