@@ -8,6 +8,8 @@ import Wire
 /// All measurements, in an order in which none disturbs the next.
 struct Benchmark: Sendable {
     let isQuick: Bool
+    /// Whether machines are measured without a daemon, and nothing else.
+    let isEngineOnly: Bool
     /// The program under test.
     let martlet: String
     /// The working directory of the run that is measured.
@@ -17,11 +19,12 @@ struct Benchmark: Sendable {
     let home: Home
 
     init(arguments: [String]) throws {
-        let places = arguments.filter { $0 != "--quick" }
+        let places = arguments.filter { !$0.hasPrefix("--") }
         guard places.count == 3, let home = Program.variable("MARTLET_HOME"), home.hasPrefix("/") else {
             throw BenchmarkError("use scripts/bench, which says where everything is")
         }
-        isQuick = places.count != arguments.count
+        isQuick = arguments.contains("--quick")
+        isEngineOnly = arguments.contains("--snapshots")
         (martlet, directory, output) = (places[0], places[1], places[2])
         self.home = Home(home)
     }
@@ -52,6 +55,7 @@ struct Benchmark: Sendable {
             log: "\(home.path)/bench.log"
         ) { daemon in
             var report = Report(host: HostFacts(try await daemon.describe()))
+            if isEngineOnly { return report }
             let sandboxes = SandboxBenchmarks(daemon: daemon, isQuick: isQuick)
             let memory = MemoryBenchmarks(daemon: daemon, isQuick: isQuick)
             let runs = RunBenchmarks(daemon: daemon, isQuick: isQuick, directory: directory)
@@ -63,6 +67,13 @@ struct Benchmark: Sendable {
             report.add("A run, one turn with the scripted model", try await runs.oneTurn())
             Self.say("bench: many at once")
             report.add("Many at once", try await sandboxes.burst())
+            return report
+        }
+        Self.say("bench: pause, resume, fork")
+        let snapshots = SnapshotBenchmarks(home: home, isQuick: isQuick)
+        report.add("A machine that wrote 30 MiB, saved and gone on from", try await snapshots.all())
+        if isEngineOnly {
+            report.host.loadAfter = Proc.load
             return report
         }
         let others = AlternativeBenchmarks(home: home, isQuick: isQuick, modelURL: modelURL)

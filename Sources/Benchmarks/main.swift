@@ -1,8 +1,8 @@
 // Measures what SPECIFICATION.md promises, on whole operations as clients see them, and prints one table.
 //
-//     martlet-bench [--quick] MARTLET DIRECTORY OUTPUT
+//     martlet-bench [--quick] [--snapshots] MARTLET DIRECTORY OUTPUT
 //
-// Nothing is asserted: a number that misses its target is printed as that. The status is 0 when everything was measured.
+// With --snapshots, only what it costs to save a running machine and to go on from it. Nothing is asserted: a number that misses its target is printed as that. The status is 0 when everything was measured.
 
 import Glibc
 import Linux
