@@ -26,29 +26,44 @@ package struct GuestLine: Sendable {
 
     /// Gives a guest that is nobody's an identity, and so the link an owner.
     package func initialize(_ identity: GuestIdentity, bootstrap: Secret) async throws -> GuestLink {
-        let link = GuestLink(self, token: Secret(identity.accessToken))
+        try await introduce(identity, (GuestProtocol.bootstrapHeader, bootstrap))
+    }
+
+    /// Gives a guest that goes on in a machine of its own another identity; it is opened by the token of the one that was
+    /// saved, and by that no longer.
+    package func renew(_ identity: GuestIdentity, token: Secret) async throws -> GuestLink {
+        try await introduce(identity, (GuestProtocol.tokenHeader, token))
+    }
+
+    private func introduce(_ identity: GuestIdentity, _ credential: (header: String, secret: Secret)) async throws
+        -> GuestLink
+    {
+        let token = Secret(identity.accessToken)
         let body = HTTPClient.Body.bytes(Array(try JSONEncoder().encode(identity)))
+        var status = 0
+        do {
+            status = try await send(body, credential)
+        } catch is HTTPError {
+            // A kept connection may have ended unnoticed, before or after the guest took the identity: then its own token
+            // opens it.
+            http.closeIdle()
+            status = try await send(body, credential)
+            if status == 401 { status = try await send(body, (GuestProtocol.tokenHeader, token)) }
+        }
+        guard status == 204 else {
+            throw CallError(.unavailable, "The guest refused its identity with status \(status)")
+        }
+        return GuestLink(self, token: token)
+    }
+
+    private func send(_ body: HTTPClient.Body, _ credential: (header: String, secret: Secret)) async throws -> Int {
         var head = RequestHead(
             method: "POST",
             target: "/init",
-            headers: [
-                "Host": "guest", "Content-Type": "application/json",
-                GuestProtocol.bootstrapHeader: bootstrap.exposed { $0 },
-            ]
+            headers: ["Host": "guest", "Content-Type": "application/json"]
         )
-        let answer: (head: ResponseHead, body: [UInt8])
-        do {
-            answer = try await http.send(head, body: body, limit: 65_536)
-        } catch is HTTPError {
-            // A kept connection may have ended unnoticed, before or after the guest took the identity: then its own token opens it.
-            http.closeIdle()
-            head.headers[GuestProtocol.tokenHeader] = identity.accessToken
-            answer = try await http.send(head, body: body, limit: 65_536)
-        }
-        guard answer.head.status == 204 else {
-            throw CallError(.unavailable, "The guest refused its identity with status \(answer.head.status)")
-        }
-        return link
+        head.headers[credential.header] = credential.secret.exposed { $0 }
+        return try await http.send(head, body: body, limit: 65_536).head.status
     }
 
     /// Counts the kept connections as just used: the guest was paused, and for it no time has passed.
