@@ -139,6 +139,7 @@ let package = Package(
             "TemplatesTests",
             ["Templates", "Linux", "HTTP", "Machines", "Sandboxes", "GuestLink", "Records", "Wire"]
         ),
+        tests("QEMUMachinesTests", ["QEMUMachines", "Machines", "Linux", "Wire"]),
         tests("SnapshotsTests", ["CLinux", "Snapshots", "Linux", "Machines", "Records", "Wire"]),
         tests("MCPTests", ["MCP", "Schemas", "HTTP", "Linux", "Wire"]),
         tests("CommandsTests", ["Commands", "Arguments", "Linux", "HTTP", "RPC", "Wire", "Records", "QEMUMachines"]),

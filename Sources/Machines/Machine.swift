@@ -8,9 +8,10 @@
 //                               SavedMachine ◄──── checkpoint, suspend ──────┘           in time proportional to what it wrote
 //
 // A prepared machine is a started engine that waits for its state, with memory mapped copy-on-write and a disk layer of its
-// own: what a pool holds. Every machine lives in a directory of its own, which is its process's working directory: that is how
-// a daemon that starts again finds the machines that outlived the last one. All files that a machine stands on have a name in
-// its directory, hard links where that is possible: a template that is removed is missed by no machine that came from it.
+// own: what a pool holds. It can go on as the template, or as what any machine of that template has become. Every machine
+// lives in a directory of its own, which is its process's working directory: that is how a daemon that starts again finds the
+// machines that outlived the last one. All files that a machine stands on have a name in its directory, hard links where that
+// is possible: a template that is removed is missed by no machine that came from it.
 //
 // A machine that was resumed is saved again as what it has become: its devices, the pages that it has written, and the disk
 // layers on top of the template's. The pages are always told against the template's memory, so nothing adds up when a machine
@@ -155,6 +156,9 @@ package protocol PreparedMachine: Sendable {
     var directory: String { get }
     /// Set when the engine's process has ended.
     var ended: Latch<Void> { get }
+    /// Has it go on as what another machine of the same template has become, and not as the template. Call it once at most,
+    /// before ``resume()``; after an error, discard it.
+    func become(_ change: MachineChange) async throws
     /// Loads the state and lets the machine run. Call it once.
     func resume() async throws -> any Machine
     /// Ends the engine and removes the directory.

@@ -4,6 +4,7 @@ import Wire
 /// The disk of one machine: layers on top of one another, of which the last is written to.
 ///
 ///     root image (raw) ◄─ the template's ◄─ those of checkpoints … ◄─ active
+///            0                  1                 2 … 99              100 …
 struct DiskChain: Sendable {
     struct Layer: Sendable, Hashable {
         let number: Int
@@ -21,28 +22,48 @@ struct DiskChain: Sendable {
     private static let foundation = 2
     /// Layers that checkpoints may leave before they are merged: each costs a look-up in every read.
     private static let limit = 8
+    /// A machine begins to write here, so that there are numbers below for what it may yet stand on.
+    private static let firstOwn = 100
 
     private(set) var frozen: [Layer]
     private(set) var active: Layer
 
-    /// - Parameter files: lowest first, the root image and at least one more.
-    init(_ files: [String]) {
-        frozen = files.dropLast().enumerated().map { Layer(number: $0, file: $1) }
-        active = Layer(number: files.count - 1, file: files.last ?? "")
+    /// The disk of a machine that is booted from an image.
+    init(booting rootImage: String, writing file: String) {
+        frozen = [Layer(number: 0, file: rootImage)]
+        active = Layer(number: 1, file: file)
     }
 
-    /// What QEMU tells about its block devices; nil when it was started with other names.
-    init?(named nodes: JSONValue) {
-        let layers = (nodes.array ?? []).compactMap { node -> Layer? in
-            guard let name = node["node-name"]?.string, name.hasPrefix("layer-"), name.hasSuffix("-file"),
-                let number = Int(name.dropFirst(6).dropLast(5)), let file = node["file"]?.string
-            else { return nil }
-            return Layer(number: number, file: file)
+    /// The disk of a machine that is resumed from a template.
+    init(on rootImage: String, _ template: String) {
+        frozen = [Layer(number: 0, file: rootImage), Layer(number: 1, file: template)]
+        active = Layer(number: Self.firstOwn, file: Layer.fileName(Self.firstOwn))
+    }
+
+    /// Reads QEMU's block devices, as `query-named-block-nodes` tells them; nil when they are not of this form.
+    ///
+    /// A daemon that ended in the midst of something may have left layers that are opened and not in use: one that was to come
+    /// on top, those that were merged. They are told too.
+    init?(named nodes: JSONValue, unused: inout [Layer]) {
+        var files: [Int: Layer] = [:]
+        var depths: [Int: Int] = [:]
+        for node in nodes.array ?? [] {
+            guard let name = node["node-name"]?.string, name.hasPrefix("layer-") else { continue }
+            if name.hasSuffix("-file"), let number = Int(name.dropFirst(6).dropLast(5)) {
+                files[number] = Layer(number: number, file: node["file"]?.string ?? "")
+            } else if let number = Int(name.dropFirst(6)) {
+                depths[number] = node["backing_file_depth"]?.integer.map { Int($0) }
+            }
         }
-        .sorted { $0.number < $1.number }
-        guard layers.count > Self.foundation, let last = layers.last else { return nil }
-        frozen = Array(layers.dropLast())
-        active = last
+        // What nothing was put under yet is not part of the disk.
+        guard let top = depths.filter({ $0.value >= Self.foundation }).keys.max(), let active = files[top],
+            let depth = depths[top]
+        else { return nil }
+        let below = files.values.filter { $0.number < top }.sorted { $0.number < $1.number }
+        guard depth == below.count || depth == Self.foundation, below.count >= Self.foundation else { return nil }
+        frozen = Array(below.prefix(depth))
+        self.active = active
+        unused = files.values.filter { $0.number > top } + below.dropFirst(depth)
     }
 
     /// The layers that checkpoints have left.
@@ -53,6 +74,24 @@ struct DiskChain: Sendable {
 
     /// The layer that comes on top at the next checkpoint.
     var next: Layer { Layer(number: active.number + 1, file: Layer.fileName(active.number + 1)) }
+
+    /// Names for layers that another machine has left, to be put between the template and the active layer.
+    ///
+    /// - Throws: ``MachineError/Code/incompatible`` for more than any machine leaves.
+    func places(for count: Int) throws(MachineError) -> [Layer] {
+        guard frozen.count == Self.foundation, count <= Self.firstOwn - Self.foundation else {
+            throw MachineError(.incompatible, "A disk of \(count) layers is none that a machine has left")
+        }
+        return (0..<count).map {
+            let number = Self.foundation + $0
+            return Layer(number: number, file: Layer.fileName(number))
+        }
+    }
+
+    /// `layers` are between the template and the active layer now.
+    mutating func insert(_ layers: [Layer]) {
+        frozen += layers
+    }
 
     /// The active layer was closed, and `next` is written to.
     mutating func advance() {

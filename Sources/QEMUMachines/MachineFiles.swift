@@ -27,21 +27,20 @@ struct MachineFiles: Sendable {
         )
     }
 
-    /// Gives the files of `saved` names in `directory`, and the machine an empty layer on top of its disk.
+    /// Gives the files of a template names in `directory`, and the machine an empty layer on top of its disk.
     static func make(for saved: SavedMachine, in directory: String) throws -> (files: MachineFiles, disk: DiskChain) {
-        let layers = [saved.plan.rootImage, saved.disk] + (saved.change?.layers ?? [])
         // First, so that what is no disk is told as such.
         let size = try DiskLayer.diskSize(saved.disk)
+        let disk = DiskChain(on: DiskChain.Layer.fileName(0), DiskChain.Layer.fileName(1))
         for (target, name) in [
             (saved.memory, memory), (saved.plan.kernel, kernel), (saved.plan.initialRAMDisk, initialRAMDisk),
+            (saved.plan.rootImage, disk.frozen[0].file), (saved.disk, disk.frozen[1].file),
         ] {
-            try link(target, "\(directory)/\(name)")
+            try link(target, to: name, in: directory)
         }
-        let names = (0...layers.count).map(DiskChain.Layer.fileName)
-        for (target, name) in zip(layers, names) { try link(target, "\(directory)/\(name)") }
-        try DiskLayer.create(at: "\(directory)/\(names[layers.count])", size: size)
+        try DiskLayer.create(at: "\(directory)/\(disk.active.file)", size: size)
         return (
-            MachineFiles(of: directory, shape: saved.plan.shape, commandLine: saved.plan.commandLine), DiskChain(names)
+            MachineFiles(of: directory, shape: saved.plan.shape, commandLine: saved.plan.commandLine), disk
         )
     }
 
@@ -60,13 +59,15 @@ struct MachineFiles: Sendable {
         )
     }
 
-    private static func link(_ target: String, _ name: String) throws(LinuxError) {
+    /// Gives what is at `target` a name in `directory`.
+    static func link(_ target: String, to name: String, in directory: String) throws(LinuxError) {
+        let path = "\(directory)/\(name)"
         do {
-            try Files.link(target, to: name)
+            try Files.link(target, to: path)
         } catch {
             let isElsewhere = [EXDEV, EPERM, EMLINK].contains(error.code.rawValue)
             guard isElsewhere, let real = Files.resolved(target) else { throw error }
-            try check("point to '\(target)'") { symlink(real, name) }
+            try check("point to '\(target)'") { symlink(real, path) }
         }
     }
 }

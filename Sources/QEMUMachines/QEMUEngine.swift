@@ -54,7 +54,7 @@ package struct QEMUEngine: MachineEngine {
         do {
             let size = Files.size(plan.rootImage) ?? 0
             try DiskLayer.create(at: "\(directory)/\(QEMUCommandLine.disk)", size: UInt64(size))
-            let disk = DiskChain([plan.rootImage, QEMUCommandLine.disk])
+            let disk = DiskChain(booting: plan.rootImage, writing: QEMUCommandLine.disk)
             let line = line(plan, .shared(MachineFiles.memory), disk, in: directory)
             let process = try await start(line, input: Descriptor.null(), in: directory)
             do {
@@ -81,12 +81,19 @@ package struct QEMUEngine: MachineEngine {
         do {
             let (files, disk) = try MachineFiles.make(for: saved, in: directory)
             let line = line(files.plan, .copyOnWrite(MachineFiles.memory), disk, in: directory)
-            let process = try await start(line, input: deviceState(of: saved, in: directory), in: directory)
+            // Filled when it is known what is to go on; QEMU reads it from its beginning.
+            let state = try Descriptor.unlinkedFile(in: directory)
+            let process = try await start(line, input: state, in: directory)
             do {
-                if let change = saved.change { try await process.takeMemory(change.memory) }
                 try await process.qmp.execute("migrate-set-capabilities", QEMUProcess.capabilities)
+                let port = try await process.forwardedPort()
                 let origin = QEMUMachine.Origin(identity: identity, files: files, disk: disk)
-                return QEMUPreparedMachine(process, port: try await process.forwardedPort(), origin)
+                let prepared = QEMUPreparedMachine(process, port: port, state, origin)
+                switch saved.state {
+                case .template(let deviceState): try prepared.take(deviceState: Files.read(deviceState))
+                case .changed(let change): try await prepared.become(change)
+                }
+                return prepared
             } catch {
                 await process.destroy()
                 throw error
@@ -97,18 +104,6 @@ package struct QEMUEngine: MachineEngine {
         }
     }
 
-    /// The state of the devices, to be read from its beginning.
-    private func deviceState(of saved: SavedMachine, in directory: String) throws(LinuxError) -> Descriptor {
-        switch saved.state {
-        case .template(let path): return try Descriptor.open(path, O_RDONLY)
-        case .changed(let change):
-            let file = try Descriptor.unlinkedFile(in: directory)
-            try file.writeAll(change.deviceState)
-            try check("go to the beginning of a file") { lseek(file.raw, 0, SEEK_SET) }
-            return file
-        }
-    }
-
     package func adopt(_ directory: String) async throws -> (any Machine)? {
         guard let pid = runningProcess(in: directory), let identity = ProcessHandle.Identity(pid: pid),
             let handle = ProcessHandle(identity)
@@ -116,8 +111,7 @@ package struct QEMUEngine: MachineEngine {
         let qmp = try await withDeadline(.seconds(5)) {
             try await QMPConnection.open("\(directory)/\(QEMUCommandLine.qmpSocket)")
         }
-        let process = QEMUProcess(handle, qmp, directory)
-        return try await process.machine(origin(of: process))
+        return try await QEMUProcess(handle, qmp, directory).adopted(self.identity)
     }
 
     package func sweep(_ root: String, keeping kept: Set<String>) async -> [String] {
@@ -142,16 +136,6 @@ package struct QEMUEngine: MachineEngine {
             Files.linkTarget("/proc/\(pid)/cwd") == real
                 && Files.linkTarget("/proc/\(pid)/exe")?.contains("qemu-system") == true
         }
-    }
-
-    /// What a machine stands on that was resumed by an earlier daemon; nil for one that was booted.
-    private func origin(of process: QEMUProcess) async throws -> QEMUMachine.Origin? {
-        let nodes = try await process.qmp.execute("query-named-block-nodes", ["flat": true])
-        guard let plan = QEMUCommandLine.plan(of: process.handle.identity.pid), let disk = DiskChain(named: nodes),
-            Files.exists("\(process.directory)/\(MachineFiles.memory)")
-        else { return nil }
-        let files = MachineFiles(of: process.directory, shape: plan.shape, commandLine: plan.commandLine)
-        return QEMUMachine.Origin(identity: identity, files: files, disk: disk)
     }
 
     private func line(

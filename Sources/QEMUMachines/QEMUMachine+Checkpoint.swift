@@ -70,7 +70,7 @@ extension QEMUMachine {
                 return (pages, try PageBuffer(pages: pages, isPopulated: true))
             }
         } catch {
-            await close(next)
+            await process.close(next)
             throw error
         }
         let clock = ContinuousClock()
@@ -78,7 +78,7 @@ extension QEMUMachine {
         do {
             try await process.qmp.execute("stop")
         } catch {
-            await close(next)
+            await process.close(next)
             throw error
         }
         async let copying = copy(memory, to: buffer, expected)
@@ -172,17 +172,9 @@ extension QEMUMachine {
                 ]
             )
         } catch {
-            await close(layer)
+            await process.close(layer)
             throw error
         }
-    }
-
-    /// Undoes ``open(_:like:)``, as far as it came.
-    private func close(_ layer: DiskChain.Layer) async {
-        for node in [layer.node, layer.fileNode] {
-            _ = try? await process.qmp.execute("blockdev-del", ["node-name": .string(node)])
-        }
-        try? Files.remove("\(directory)/\(layer.file)")
     }
 
     private func saveDevicesAndFreeze(_ next: DiskChain.Layer, _ disk: DiskChain) async throws -> [UInt8] {
@@ -195,7 +187,7 @@ extension QEMUMachine {
             state.withLock { $0.origin?.disk.advance() }
             return saved
         } catch {
-            await close(next)
+            await process.close(next)
             throw error
         }
     }
@@ -213,6 +205,6 @@ extension QEMUMachine {
         try await end.value().get()
         state.withLock { $0.origin?.disk.merged() }
         // From the top: each still has the one below it behind it.
-        for layer in disk.ofCheckpoints.reversed() { await close(layer) }
+        for layer in disk.ofCheckpoints.reversed() { await process.close(layer) }
     }
 }

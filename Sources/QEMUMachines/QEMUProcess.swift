@@ -67,34 +67,3 @@ struct QEMUProcess: Sendable {
         try? Files.remove(directory)
     }
 }
-
-/// A QEMU that waits in `-incoming` for its device state.
-final class QEMUPreparedMachine: PreparedMachine {
-    private let process: QEMUProcess
-    private let port: UInt16
-    private let origin: QEMUMachine.Origin
-
-    init(_ process: QEMUProcess, port: UInt16, _ origin: QEMUMachine.Origin) {
-        self.process = process
-        self.port = port
-        self.origin = origin
-    }
-
-    var directory: String { process.directory }
-    var ended: Latch<Void> { process.handle.ended }
-
-    func resume() async throws -> any Machine {
-        let loaded = process.qmp.expectMigration()
-        try await process.qmp.execute("migrate-incoming", ["uri": "fd:0"])
-        guard try await withDeadline(.seconds(20), { try await loaded.value() }) else {
-            let log = QEMUEngine.tail(of: "\(directory)/\(QEMUCommandLine.log)")
-            throw MachineError(.incompatible, "QEMU could not load the saved state: \(log)")
-        }
-        try await process.qmp.execute("cont")
-        return QEMUMachine(process, port: port, origin)
-    }
-
-    func discard() async {
-        await process.destroy()
-    }
-}

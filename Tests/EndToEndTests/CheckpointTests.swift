@@ -124,6 +124,9 @@ struct `a machine that runs` {
             // Forgotten afterwards, as by a daemon that ends: a monitor talks to one at a time.
             let (directory, token, sums) = try await write(bench)
             let found = try #require(try await bench.engine.adopt(directory))
+            let link = GuestLink(GuestLine(to: found.agentAddress), token: Secret(token))
+            let parent = Resumed(machine: found, link: link, token: token)
+            #expect(try await parent.shell("cat /root/file* | wc -l") == "119991\n")
             let child = try await bench.resume(try await found.checkpoint().saved, token: token)
             #expect(try await child.shell("echo 3 > /proc/sys/vm/drop_caches; sha256sum /root/file*") == sums)
             await found.destroy()
@@ -143,6 +146,8 @@ struct `a machine that runs` {
         try await machine.machine.mergeLayers()
         #expect(Files.list(directory).filter { $0.hasPrefix("layer-") }.count == 3)
         #expect(try await machine.shell("echo 3 > /proc/sys/vm/drop_caches; sha256sum /root/file*") == sums)
+        // It stands still, and nobody is left who would let it go on.
+        _ = try await machine.machine.suspend()
         return (directory, machine.token, sums)
     }
 

@@ -1,6 +1,5 @@
 import FoundationEssentials
 import GuestLink
-import HTTP
 import Linux
 import Machines
 import QEMUMachines
@@ -62,17 +61,8 @@ struct Workbench: Sendable {
         let machine = try await engine.prepare(saved, in: directory()).resume()
         let identity = Self.identity()
         let line = GuestLine(to: machine.agentAddress)
-        let head = RequestHead(method: "POST", target: "/init", headers: ["Content-Type": "application/json"])
-        let body = Array(try JSONEncoder().encode(identity))
-        let status = try await GuestLink(line, token: Secret(token)).forward(head, body: .bytes(body)) {
-            $0.head.status
-        }
-        guard status == 204 else { throw Unexpected("The guest refused its new identity with \(status)") }
-        return Resumed(
-            machine: machine,
-            link: GuestLink(line, token: Secret(identity.accessToken)),
-            token: identity.accessToken
-        )
+        let link = try await line.renew(identity, token: Secret(token))
+        return Resumed(machine: machine, link: link, token: identity.accessToken)
     }
 
     private static func identity() -> GuestIdentity {
