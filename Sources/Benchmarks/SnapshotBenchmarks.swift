@@ -1,6 +1,5 @@
 import FoundationEssentials
 import GuestLink
-import HTTP
 import Linux
 import Machines
 import QEMUMachines
@@ -188,13 +187,7 @@ struct SnapshotBenchmarks: Sendable {
             do {
                 let identity = identity()
                 let line = GuestLine(to: machine.agentAddress)
-                let head = RequestHead(method: "POST", target: "/init", headers: ["Content-Type": "application/json"])
-                let body = HTTPClient.Body.bytes(Array(try JSONEncoder().encode(identity)))
-                let status = try await GuestLink(line, token: Secret(token)).forward(head, body: body) {
-                    $0.head.status
-                }
-                guard status == 204 else { throw BenchmarkError("the guest refused its new identity with \(status)") }
-                let link = GuestLink(line, token: Secret(identity.accessToken))
+                let link = try await line.renew(identity, token: Secret(token))
                 return Guest(machine: machine, link: link, token: identity.accessToken)
             } catch {
                 await machine.destroy()
@@ -205,7 +198,7 @@ struct SnapshotBenchmarks: Sendable {
         /// Has the guest write to 30 MiB of its memory and to its disk.
         func write(_ guest: Guest) async throws {
             let script =
-                "head -c 27000000 /dev/urandom > /dev/shm/noise; head -c 500000 /dev/urandom > /root/noise; sync"
+                "head -c 8000000 /dev/urandom > /dev/shm/noise; head -c 500000 /dev/urandom > /root/noise; sync"
             let result = try await guest.link.run(GuestLink.Command("/bin/sh", ["-c", script], user: "root"))
             guard result.status == 0 else { throw BenchmarkError("the guest could not write: \(result.statusText)") }
         }

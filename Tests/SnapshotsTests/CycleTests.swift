@@ -54,7 +54,8 @@ let currentGeneration = GuestProtocol.generation
     @Test func `is the same every time, and costs what differs from the template`() async throws {
         try await Place.with { place in
             var random = SystemRandomNumberGenerator()
-            var expected = try Files.read(place.memory)
+            let below = try Files.read(place.memory)
+            var expected = below
             var previous: String?
             var layers: [String] = []
             for cycle in 0..<120 {
@@ -70,7 +71,6 @@ let currentGeneration = GuestProtocol.generation
                     switch Int.random(in: 0..<4, using: &random) {
                     case 0:
                         try await machine.copy(run)
-                        let below = try Files.read(place.memory)
                         let range = (run.first * PageRun.pageSize)..<(run.end * PageRun.pageSize)
                         expected.replaceSubrange(range, with: below[range])
                     default:
@@ -92,7 +92,7 @@ let currentGeneration = GuestProtocol.generation
                 previous = name
                 if cycle % 7 == 0 { try await place.store.compress(name) }
                 // Exactly the pages that differ now, however often they were written before.
-                let (differing, zeros) = Self.count(expected, differingFrom: try Files.read(place.memory))
+                let (differing, zeros) = Self.count(expected, differingFrom: below)
                 #expect(manifest.pages.stored == differing, "cycle \(cycle)")
                 #expect(manifest.pages.zero == zeros, "cycle \(cycle)")
                 #expect(

@@ -39,7 +39,7 @@ final class StandIn: Sendable {
         child = try ChildProcess.start(
             Spawn(
                 path: python,
-                arguments: ["python3", "-c", Self.program, path],
+                arguments: ["python3", "-I", "-S", "-c", Self.program, path],
                 environment: ["PATH": "/usr/bin:/bin"],
                 input: stdin.reading,
                 output: stdout.writing,
