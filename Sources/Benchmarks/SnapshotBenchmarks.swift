@@ -56,9 +56,11 @@ struct SnapshotBenchmarks: Sendable {
             for round in 0...rounds {
                 try await bench.write(parent)
                 let start = clock.now
+                // The child's engine starts while its parent is saved.
+                async let waiting = bench.wait()
                 let checkpoint = try await parent.machine.checkpoint()
                 let saved = clock.now
-                let child = try await bench.resume(checkpoint.saved, parent.token)
+                let child = try await bench.resume(checkpoint.saved, parent.token, in: try await waiting)
                 let answered = clock.now
                 _ = try await child.link.run(GuestLink.Command("true"))
                 let done = clock.now
@@ -75,7 +77,11 @@ struct SnapshotBenchmarks: Sendable {
                 let start = clock.now
                 let checkpoint = try await parent.machine.checkpoint()
                 let children = try await withThrowingTaskGroup(of: Guest.self) { group in
-                    for _ in 0..<8 { group.addTask { try await bench.resume(checkpoint.saved, parent.token) } }
+                    for _ in 0..<8 {
+                        group.addTask {
+                            try await bench.resume(checkpoint.saved, parent.token, in: try await bench.wait())
+                        }
+                    }
                     return try await group.reduce(into: []) { $0.append($1) }
                 }
                 eight.add(clock.now - start)
@@ -101,6 +107,7 @@ struct SnapshotBenchmarks: Sendable {
             target: 200,
             goal: 100
         )
+        var waiting = Measurement("resume.waiting", "  the same with an engine that waited", .milliseconds, goal: 100)
         var command = Measurement("resume.command", "  and its first command is done", .milliseconds)
         var own = Measurement("snapshot.pages", "pages in a snapshot", .mebibytes)
         var size = Measurement("snapshot.size", "snapshot, of pages and disk layers", .percent, target: 110)
@@ -118,9 +125,14 @@ struct SnapshotBenchmarks: Sendable {
                 let manifest = try await bench.store.save(checkpoint.saved, as: id, origin: bench.origin)
                 let saved = clock.now
                 await guest.machine.destroy()
-                let began = clock.now
                 let token = guest.token
-                guest = try await bench.resume(try await bench.store.open(id).saved, token)
+                let pooled = try await bench.wait()
+                let pooling = clock.now
+                guest = try await bench.resume(try await bench.store.open(id).saved, token, in: pooled)
+                waiting.add(clock.now - pooling)
+                await guest.machine.destroy()
+                let began = clock.now
+                guest = try await bench.resume(try await bench.store.open(id).saved, token, in: try await bench.wait())
                 let answered = clock.now
                 _ = try await guest.link.run(GuestLink.Command("true"))
                 let done = clock.now
@@ -146,7 +158,7 @@ struct SnapshotBenchmarks: Sendable {
             throw error
         }
         await guest.machine.destroy()
-        return [pause, suspend, answer, command, own, size, compress, compressed]
+        return [pause, suspend, answer, command, waiting, own, size, compress, compressed]
     }
 
     /// The template, and machines that come from it.
@@ -181,9 +193,21 @@ struct SnapshotBenchmarks: Sendable {
             }
         }
 
+        /// Starts an engine that waits to hear what it is to go on as.
+        func wait() async throws -> any PreparedMachine {
+            try await engine.prepare(template.saved, in: directory())
+        }
+
         /// Goes on from a saved machine, under another identity.
-        func resume(_ saved: SavedMachine, _ token: String) async throws -> Guest {
-            let machine = try await engine.prepare(saved, in: directory()).resume()
+        func resume(_ saved: SavedMachine, _ token: String, in waiting: any PreparedMachine) async throws -> Guest {
+            let machine: any Machine
+            do {
+                if let change = saved.change { try await waiting.become(change) }
+                machine = try await waiting.resume()
+            } catch {
+                await waiting.discard()
+                throw error
+            }
             do {
                 let identity = identity()
                 let line = GuestLine(to: machine.agentAddress)

@@ -60,14 +60,18 @@ struct MachineFiles: Sendable {
     }
 
     /// Gives what is at `target` a name in `directory`.
-    static func link(_ target: String, to name: String, in directory: String) throws(LinuxError) {
+    static func link(_ target: String, to name: String, in directory: String) throws(MachineError) {
         let path = "\(directory)/\(name)"
         do {
             try Files.link(target, to: path)
         } catch {
             let isElsewhere = [EXDEV, EPERM, EMLINK].contains(error.code.rawValue)
-            guard isElsewhere, let real = Files.resolved(target) else { throw error }
-            try check("point to '\(target)'") { symlink(real, path) }
+            if isElsewhere, let real = Files.resolved(target), symlink(real, path) == 0 { return }
+            throw MachineError(
+                error.code == .noSpace ? .noSpace : .startFailed,
+                "The file '\(target)' of a saved machine can not be used; it may have been removed",
+                cause: error
+            )
         }
     }
 }
