@@ -55,6 +55,7 @@ int clinux_set_window_size(int fd, uint16_t columns, uint16_t rows) {
 
 int clinux_unlinked_file(const char *directory) { return open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }
 int clinux_open_pidfd(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+int clinux_borrow_descriptor(int pidfd, int number) { return (int)syscall(SYS_pidfd_getfd, pidfd, number, 0); }
 int clinux_signal_pidfd(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0); }
 int clinux_lock_file(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 

@@ -47,6 +47,16 @@ package final class ProcessHandle: Sendable {
         _ = clinux_signal_pidfd(pidfd.raw, signal)
     }
 
+    /// Lets a socket on which the process listens hold more connections that it has not accepted yet.
+    ///
+    /// - Parameter number: of the process's descriptor.
+    package func setBacklog(_ backlog: Int32, of number: Int32) throws(LinuxError) {
+        let socket = clinux_borrow_descriptor(pidfd.raw, number)
+        try check("borrow descriptor \(number) of process \(identity.pid)") { socket }
+        let borrowed = Descriptor(owning: socket)
+        try check("listen for process \(identity.pid)") { listen(borrowed.raw, backlog) }
+    }
+
     deinit {
         EventLoop.shared.remove(token, from: pidfd)
     }

@@ -49,13 +49,19 @@ struct QEMUProcess: Sendable {
         }
     }
 
-    /// The port that the kernel chose for the forward to the guest's agent.
+    /// Connections that may wait for the forward; QEMU has one wait, and loses others for seconds or for good.
+    private static let backlog: Int32 = 1024
+
+    /// The port that the kernel chose for the forward to the guest's agent, made ready for many connections at once.
     func forwardedPort() async throws -> UInt16 {
         let answer = try await qmp.execute("human-monitor-command", ["command-line": "info usernet"])
         // One line per socket: protocol and state, descriptor, source address, source port, destination address, …
         for line in (answer.string ?? "").split(whereSeparator: \.isNewline) where line.contains("HOST_FORWARD") {
             let fields = line.split(separator: " ")
-            if fields.count > 3, let port = UInt16(fields[3]) { return port }
+            guard fields.count > 3, let port = UInt16(fields[3]) else { continue }
+            // Where the kernel does not let us, as some containers' does not, bursts of connections stay slow.
+            if let number = Int32(fields[1]) { try? handle.setBacklog(Self.backlog, of: number) }
+            return port
         }
         throw MachineError(.startFailed, "QEMU does not say which port leads to the guest: \(answer.string ?? "")")
     }

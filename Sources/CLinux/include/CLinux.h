@@ -38,6 +38,8 @@ void clinux_restore_terminal(void);
 int clinux_unlinked_file(const char *directory);
 int clinux_open_pidfd(pid_t pid);
 int clinux_signal_pidfd(int pidfd, int signal);
+/// Gives a descriptor of ours for what the process has open under a number.
+int clinux_borrow_descriptor(int pidfd, int number);
 int clinux_lock_file(int fd);
 /// Begins to write a part of a file to disk, without waiting.
 int clinux_start_writing(int fd, int64_t offset, int64_t length);
