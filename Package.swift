@@ -48,6 +48,9 @@ let package = Package(
         // Secrets on the host, sealed.
         module("Secrets", ["Linux", "Records", "Wire", "COpenSSL"]),
 
+        // What leaves a sandbox.
+        module("Egress", ["Linux", "HTTP"]),
+
         // Results: a schema, the tool made from it, and a model that plays a script.
         module("Schemas", ["Wire"]),
         module("MCP", ["Linux", "HTTP", "Wire", "Schemas"]),
@@ -120,6 +123,7 @@ let package = Package(
         tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
         tests("E2BTests", ["E2B", "Access", "Sandboxes", "HTTP", "TLS", "Linux", "Records", "Wire"]),
         tests("SecretsTests", ["Secrets", "Linux", "Records", "Wire"]),
+        tests("EgressTests", ["Egress", "HTTP", "TLS", "Linux"]),
         tests("SchemasTests", ["Schemas", "Wire"]),
         tests("WireTests", ["Wire"]),
         tests("LinuxTests", ["Linux", "CLinux"]),

@@ -1,0 +1,112 @@
+/// A policy made ready for many decisions: each looks up a handful of keys, however many rules there are.
+package struct CompiledPolicy: Sendable {
+    private struct Entry {
+        /// The rule's place in the policy: of several that match, the first is named.
+        let index: Int
+        let ports: ClosedRange<UInt16>?
+    }
+
+    private struct Table {
+        var everywhere: [Entry] = []
+        var names: [String: [Entry]] = [:]
+        var below: [String: [Entry]] = [:]
+        /// By prefix length, which are few.
+        var ranges: [Int: [IPAddress: [Entry]]] = [:]
+
+        mutating func add(_ target: EgressTarget, _ index: Int) {
+            let entry = Entry(index: index, ports: target.ports)
+            switch target.place {
+            case .everywhere: everywhere.append(entry)
+            case .name(let name): names[name.text, default: []].append(entry)
+            case .below(let name): below[name.text, default: []].append(entry)
+            case .addresses(let range): ranges[range.length, default: [:]][range.base, default: []].append(entry)
+            }
+        }
+
+        /// - Parameter port: nil where it is not known yet; entries for some ports then match if `matchesUnknownPort`.
+        func firstMatch(
+            _ name: DomainName?,
+            _ address: IPAddress?,
+            _ port: UInt16?,
+            matchesUnknownPort: Bool = false
+        ) -> Int? {
+            var first: Int?
+            func look(_ entries: [Entry]?) {
+                guard let entries else { return }
+                for entry in entries where entry.index < first ?? .max {
+                    if let ports = entry.ports, !(port.map(ports.contains) ?? matchesUnknownPort) { continue }
+                    first = entry.index
+                    return
+                }
+            }
+            look(everywhere)
+            if let name {
+                look(names[name.text])
+                if !below.isEmpty { for parent in name.parents { look(below[String(parent)]) } }
+            }
+            if let address {
+                for (length, bases) in ranges where length <= address.width { look(bases[address.masked(to: length)]) }
+            }
+            return first
+        }
+    }
+
+    package let policy: EgressPolicy
+    private var allowing = Table()
+    private var denying = Table()
+    private var opened = Table()
+    /// Whether a name could turn what was decided without one.
+    let allowsByName: Bool
+    let deniesByName: Bool
+
+    package init(_ policy: EgressPolicy) {
+        self.policy = policy
+        for (index, rule) in policy.rules.enumerated() {
+            switch rule.action {
+            case .allow: allowing.add(rule.target, index)
+            case .deny: denying.add(rule.target, index)
+            }
+        }
+        for (index, target) in policy.opened.enumerated() { opened.add(target, index) }
+        allowsByName = policy.rules.contains { $0.action == .allow && $0.target.isName }
+        deniesByName = policy.rules.contains { $0.action == .deny && $0.target.isName }
+    }
+
+    /// Decides about a connection to an address.
+    ///
+    /// - Parameters:
+    ///   - name: the name that leads to the address, when that is known.
+    ///   - host: the addresses of this host.
+    package func decide(
+        name: DomainName? = nil,
+        address: IPAddress,
+        port: UInt16,
+        host: Set<IPAddress> = []
+    ) -> EgressDecision {
+        if let kind = ClosedAddresses.kind(of: address, host: host), opened.firstMatch(nil, address, port) == nil {
+            return .denied(.platform(.closedAddress(kind)))
+        }
+        if policy.closesMail, [25, 465, 587].contains(port) { return .denied(.platform(.mail)) }
+        return decide(name, address, port)
+    }
+
+    /// Decides whether a name may be looked up, which tells its owner something: whether a connection to it could be allowed
+    /// by its name.
+    package func decide(lookingUp name: DomainName) -> EgressDecision {
+        decide(name, nil, nil)
+    }
+
+    /// Whether some port of the address may be reached at all.
+    func canReach(_ address: IPAddress, _ host: Set<IPAddress>) -> Bool {
+        ClosedAddresses.kind(of: address, host: host) == nil
+            || opened.firstMatch(nil, address, nil, matchesUnknownPort: true) != nil
+    }
+
+    private func decide(_ name: DomainName?, _ address: IPAddress?, _ port: UInt16?) -> EgressDecision {
+        if let index = allowing.firstMatch(name, address, port, matchesUnknownPort: true) {
+            return .allowed(.rule(policy.rules[index].id))
+        }
+        if let index = denying.firstMatch(name, address, port) { return .denied(.rule(policy.rules[index].id)) }
+        return policy.fallback == .allow ? .allowed(.fallback) : .denied(.fallback)
+    }
+}

@@ -1,0 +1,84 @@
+// What a sandbox may reach. A policy is a value: it goes into records and through pause, resume and fork as it is.
+//
+//     1. An address that is not the public internet is closed, unless `opened` names it.
+//     2. A rule that allows beats every rule that denies.
+//     3. Where no rule speaks, `fallback` does.
+
+/// What a sandbox may reach.
+package struct EgressPolicy: Sendable, Hashable, Codable {
+    package enum Action: String, Sendable, Hashable, Codable {
+        case allow, deny
+    }
+
+    package struct Rule: Sendable, Hashable, Codable {
+        /// What decisions name it by.
+        package var id: String
+        package var action: Action
+        package var target: EgressTarget
+
+        package init(id: String, _ action: Action, _ target: EgressTarget) {
+            self.id = id
+            self.action = action
+            self.target = target
+        }
+    }
+
+    package var rules: [Rule]
+    /// What holds where no rule speaks.
+    package var fallback: Action
+    /// Addresses outside the public internet that are reached all the same, where the rules allow them. Only the owner of this
+    /// machine may name them.
+    package var opened: [EgressTarget]
+    /// Whether connections to mail servers are refused, whatever the rules say.
+    package var closesMail: Bool
+
+    package init(
+        rules: [Rule] = [],
+        fallback: Action,
+        opened: [EgressTarget] = [],
+        closesMail: Bool = false
+    ) {
+        self.rules = rules
+        self.fallback = fallback
+        self.opened = opened
+        self.closesMail = closesMail
+    }
+
+    package static let closed = EgressPolicy(fallback: .deny)
+    package static let open = EgressPolicy(fallback: .allow)
+
+    /// The policy of the owner of this machine, as the command line says it: with anything allowed, all else is denied.
+    ///
+    /// A closed address or range that is named here is opened. `*` and ranges that reach into the internet open none.
+    ///
+    /// - Throws: ``EgressError`` for text that is no target.
+    package init(allow: [String], deny: [String]) throws(EgressError) {
+        var rules: [Rule] = []
+        for (action, texts) in [(Action.allow, allow), (.deny, deny)] {
+            for text in texts { rules.append(Rule(id: "\(action.rawValue) \(text)", action, try Self.target(text))) }
+        }
+        self.init(
+            rules: rules,
+            fallback: allow.isEmpty ? .allow : .deny,
+            opened: rules.filter { $0.action == .allow && $0.target.isInsideClosedRange }.map(\.target)
+        )
+    }
+
+    static func target(_ text: String) throws(EgressError) -> EgressTarget {
+        guard let target = EgressTarget(text) else {
+            throw EgressError(
+                .invalid,
+                "'\(text)' names nothing to reach: use a name, '*.name', an address or a range, and ':port' if wanted"
+            )
+        }
+        return target
+    }
+}
+
+extension EgressTarget {
+    /// Whether all of it lies outside the public internet, so that naming it can mean only that.
+    fileprivate var isInsideClosedRange: Bool {
+        guard case .addresses(let range) = place else { return false }
+        return ClosedAddresses.contains(range)
+    }
+}
