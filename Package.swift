@@ -51,6 +51,9 @@ let package = Package(
         // What leaves a sandbox.
         module("Egress", ["Linux", "HTTP"]),
 
+        // Records of what sandboxes and models did.
+        module("Audit", ["Linux", "TLS", "Wire"]),
+
         // Results: a schema, the tool made from it, and a model that plays a script.
         module("Schemas", ["Wire"]),
         module("MCP", ["Linux", "HTTP", "Wire", "Schemas"]),
@@ -123,6 +126,7 @@ let package = Package(
         tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
         tests("E2BTests", ["E2B", "Access", "Sandboxes", "HTTP", "TLS", "Linux", "Records", "Wire"]),
         tests("SecretsTests", ["Secrets", "Linux", "Records", "Wire"]),
+        tests("AuditTests", ["Audit", "Linux", "Wire"]),
         tests("EgressTests", ["Egress", "HTTP", "TLS", "Linux"]),
         tests("SchemasTests", ["Schemas", "Wire"]),
         tests("WireTests", ["Wire"]),
