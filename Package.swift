@@ -53,6 +53,7 @@ let package = Package(
 
         // Records of what sandboxes and models did.
         module("Audit", ["Linux", "TLS", "Wire"]),
+        module("Cassettes", ["Linux", "HTTP", "TLS", "Wire"]),
 
         // Results: a schema, the tool made from it, and a model that plays a script.
         module("Schemas", ["Wire"]),
@@ -127,6 +128,7 @@ let package = Package(
         tests("E2BTests", ["E2B", "Access", "Sandboxes", "HTTP", "TLS", "Linux", "Records", "Wire"]),
         tests("SecretsTests", ["Secrets", "Linux", "Records", "Wire"]),
         tests("AuditTests", ["Audit", "Linux", "Wire"]),
+        tests("CassettesTests", ["Cassettes", "HTTP", "Linux", "Wire"]),
         tests("EgressTests", ["Egress", "HTTP", "TLS", "Linux"]),
         tests("SchemasTests", ["Schemas", "Wire"]),
         tests("WireTests", ["Wire"]),
