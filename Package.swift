@@ -81,7 +81,12 @@ let package = Package(
             "Templates",
             ["Linux", "HTTP", "Machines", "Sandboxes", "GuestLink", "Records", "Wire"]
         ),
-        module("Gateway", ["Linux", "HTTP", "TLS", "Wire", "MCP"]),
+        .target(
+            name: "Gateway",
+            dependencies: ["Linux", "HTTP", "TLS", "Wire", "MCP", "Records", "Cassettes"],
+            resources: [.embedInCode("Metering/prices.json")],
+            swiftSettings: settings
+        ),
         module(
             "Runs",
             [
@@ -134,7 +139,7 @@ let package = Package(
         tests("WireTests", ["Wire"]),
         tests("LinuxTests", ["Linux", "CLinux"]),
         tests("HTTPTests", ["HTTP", "Linux"]),
-        tests("GatewayTests", ["Gateway", "HTTP", "Linux", "Wire"]),
+        tests("GatewayTests", ["Gateway", "Cassettes", "HTTP", "Linux", "Records", "Wire"]),
         tests("TLSTests", ["TLS", "HTTP", "Linux"]),
         tests("WebSocketsTests", ["WebSockets", "HTTP", "Linux", "Wire"]),
         tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),

@@ -1,11 +1,13 @@
+import Cassettes
 import HTTP
 import Linux
-import Synchronization
 import TLS
 import Wire
 
 /// The model as a guest sees it: the Messages API without a key. Adds the credential, counts tokens, and passes everything
 /// else through as it is, byte by byte as it comes.
+///
+/// Where a budget limits it, a request is read first, and what it can cost is set aside before it goes out.
 package final class ModelEndpoint: Sendable {
     /// What may be asked of the upstream. Other paths of the API, files and administration among them, stay closed.
     private static let allowed: Set<String> = [
@@ -22,26 +24,39 @@ package final class ModelEndpoint: Sendable {
     private static let bodyLimit = 64 * 1024 * 1024
 
     private let upstream: ModelUpstream
-    private let budgetUSD: Double?
+    package let purse: Purse
+    private let cassette: Cassette?
+    private let pace: Cassette.Pace
     private let http: HTTPClient
-    private let counted = Mutex(ModelUsage())
 
-    package convenience init(upstream: ModelUpstream, budgetUSD: Double? = nil) {
+    /// - Parameters:
+    ///   - cassette: where requests are recorded, or played from.
+    ///   - pace: how fast a recording is played.
+    package convenience init(
+        upstream: ModelUpstream,
+        purse: Purse,
+        cassette: Cassette? = nil,
+        pace: Cassette.Pace = .instant
+    ) {
         let endpoint = upstream.endpoint
-        self.init(upstream: upstream, budgetUSD: budgetUSD) { try await endpoint.connect() }
+        self.init(upstream: upstream, purse: purse, cassette: cassette, pace: pace) { try await endpoint.connect() }
     }
 
     init(
         upstream: ModelUpstream,
-        budgetUSD: Double?,
+        purse: Purse,
+        cassette: Cassette? = nil,
+        pace: Cassette.Pace = .instant,
         connect: @escaping @Sendable () async throws -> any ByteStream
     ) {
         self.upstream = upstream
-        self.budgetUSD = budgetUSD
+        self.purse = purse
+        self.cassette = cassette
+        self.pace = pace
         http = HTTPClient(connect: connect)
     }
 
-    package var usage: ModelUsage { counted.withLock { $0 } }
+    package var usage: ModelUsage { purse.usage }
 
     /// Answers one request of a guest.
     ///
@@ -83,7 +98,7 @@ package final class ModelEndpoint: Sendable {
                 message: "The gateway leads to a model, not to '\(request.path)'"
             )
         }
-        guard upstream.isUsable else {
+        guard upstream.isUsable || cassette?.mode == .replay else {
             throw Refusal(
                 status: 403,
                 type: "authentication_error",
@@ -92,18 +107,15 @@ package final class ModelEndpoint: Sendable {
                     + "model of your own"
             )
         }
-        if let budgetUSD, request.path == "/v1/messages", usage.knownCostUSD >= budgetUSD {
-            throw Refusal(
-                status: 403,
-                type: "billing_error",
-                message: "The run's budget of \(budgetUSD) dollars is used up"
-            )
-        }
     }
 
     private func refusal(for error: any Error) -> Refusal? {
         switch error {
         case let refusal as Refusal: refusal
+        case is BudgetExceeded, is UnknownPrice:
+            Refusal(status: 403, type: "billing_error", message: "\(error)")
+        case let error as RequestFacts.Unclear:
+            Refusal(status: 400, type: "invalid_request_error", message: error.message)
         // What is wrong with the guest's own request.
         case let error as HTTPError where error.status < 500:
             Refusal(
@@ -159,6 +171,13 @@ package final class ModelEndpoint: Sendable {
         case .token(let token): head.headers["Authorization"] = token.exposed { "Bearer \($0)" }
         case .none: break
         }
+        let isMessage = exchange.request.path == "/v1/messages"
+        if cassette != nil || isMessage && purse.isLimited {
+            let bytes = try await exchange.body.collect(limit: Self.bodyLimit)
+            isRead.set(())
+            if try await play(bytes, exchange) { return }
+            return try await forwardWhole(head, bytes, exchange, isMessage: isMessage)
+        }
         let incoming = exchange.body
         let length = incoming.remaining
         if let length, length > Self.bodyLimit { throw Self.tooLarge }
@@ -169,24 +188,121 @@ package final class ModelEndpoint: Sendable {
                 try await Self.copy(incoming, to: outgoing)
                 isRead.set(())
             }
-        let isMessage = exchange.request.path == "/v1/messages"
+        let charged = Latch<Charge>()
+        // What was read is written down, also when the answer is cut on either side.
+        defer { record(charged) }
         try await http.withResponse(to: head, body: body) { [self] response in
-            try await passOn(response, to: exchange, isMetered: isMessage && response.head.status == 200)
+            let isMetered = isMessage && response.head.status == 200
+            try await passOn(response, to: exchange, isMetered ? Metering(charged: charged) : nil)
         }
     }
 
-    private func passOn(_ response: HTTPClient.Response, to exchange: Exchange, isMetered: Bool) async throws {
+    /// Answers from the cassette, if there is one with an answer; false when the upstream is to be asked.
+    private func play(_ bytes: [UInt8], _ exchange: Exchange) async throws -> Bool {
+        guard let cassette, cassette.mode != .record else { return false }
+        let request = cassette.request(exchange.request.method, exchange.request.path, bytes)
+        if let track = cassette.next(request) {
+            try await track.play(to: exchange, pace)
+            return true
+        }
+        guard cassette.mode == .replay else { return false }
+        // Only a check of the connection, which may come at any time.
+        if exchange.request.path == "/api/hello" {
+            try await exchange.respond(200)
+            return true
+        }
+        throw Refusal(status: 400, type: "invalid_request_error", message: cassette.miss(request))
+    }
+
+    /// Forwards a request that was read whole, with no more tokens of output than there is money for.
+    private func forwardWhole(_ head: RequestHead, _ bytes: [UInt8], _ exchange: Exchange, isMessage: Bool) async throws
+    {
+        let isLimited = isMessage && purse.isLimited
+        let facts = isLimited ? try RequestFacts(bytes) : isMessage ? try? RequestFacts(bytes) : nil
+        var reservation: Reservation?
+        var body = bytes
+        if isLimited, let facts {
+            let reserved = try await purse.reserve(facts)
+            if let place = facts.maxTokensPlace, let asked = facts.maxTokens, reserved.grant.output < asked {
+                body.replaceSubrange(place, with: String(reserved.grant.output).utf8)
+            }
+            reservation = reserved
+        }
+        let metering = Metering(charged: Latch(), facts: facts, reservation: reservation)
+        let started = ContinuousClock.now
+        defer { record(metering.charged) }
+        do {
+            try await http.withResponse(to: head, body: body.isEmpty ? .none : .bytes(body)) { [self] response in
+                let isMetered = isMessage && response.head.status == 200
+                if !isMetered { metering.reservation?.settle(.zero) }
+                try await passOn(response, to: exchange, isMetered ? metering : nil, recording: (bytes, started))
+            }
+        } catch let error as CancellationError {
+            // The guest lost patience, but the upstream may have read the request: a guest could else have that for nothing.
+            if let facts, metering.reservation?.isOpen == true {
+                charge(Charge(unanswered: facts, purse.prices), metering)
+            }
+            throw error
+        } catch {
+            metering.reservation?.settle(.zero)
+            throw error
+        }
+    }
+
+    // MARK: Metering
+
+    private struct Metering: Sendable {
+        /// Set when the request was charged.
+        let charged: Latch<Charge>
+        var facts: RequestFacts?
+        var reservation: Reservation?
+    }
+
+    private func charge(_ charge: Charge, _ metering: Metering) {
+        purse.charge(charge, metering.reservation, byteCount: metering.facts?.byteCount)
+        metering.charged.set(charge)
+    }
+
+    private func record(_ charged: Latch<Charge>) {
+        guard let charge = charged.current else { return }
+        // The task's owner is the record: the guest does not wait for it, and cancelling the request does not end it.
+        Task { [purse] in await purse.record(charge) }
+    }
+
+    /// - Parameter recording: the request's body, and when it was sent, where the answer is to be kept if there is a cassette.
+    private func passOn(
+        _ response: HTTPClient.Response,
+        to exchange: Exchange,
+        _ metering: Metering?,
+        recording: (body: [UInt8], started: ContinuousClock.Instant)? = nil
+    ) async throws {
         var headers = response.head.headers
         let length = headers["Content-Length"].flatMap { Int($0) }
         for name in Self.hopByHop { headers[name] = nil }
         let isEventStream = headers["Content-Type"]?.lowercased().hasPrefix("text/event-stream") ?? false
         let coding = headers["Content-Encoding"]?.lowercased() ?? "identity"
         let writer = try exchange.start(response.head.status, headers, length: length)
-        var meter: UsageMeter? = UsageMeter(isEventStream: isEventStream, isReadable: isMetered && coding == "identity")
+        var recorder =
+            cassette == nil
+            ? nil
+            : recording.map { recording in
+                var recorder = TrackRecorder(
+                    method: exchange.request.method,
+                    path: exchange.request.path,
+                    body: recording.body,
+                    at: recording.started
+                )
+                recorder.begin(status: response.head.status, headers: headers.fields.map { ($0.name, $0.value) })
+                return recorder
+            }
+        var meter: UsageMeter? = UsageMeter(
+            isEventStream: isEventStream,
+            isReadable: metering != nil && coding == "identity"
+        )
         func count() {
-            guard isMetered, var read = meter.take() else { return }
+            guard let metering, var read = meter.take() else { return }
             read.finish()
-            counted.withLock { $0.add(read.tokens, model: read.model) }
+            charge(Charge(read, facts: metering.facts, grant: metering.reservation?.grant, purse.prices), metering)
         }
         // What was read is counted, also when the stream is cut on either side.
         defer { count() }
@@ -194,10 +310,15 @@ package final class ModelEndpoint: Sendable {
         while true {
             let bytes = try await response.body.read()
             meter?.add(bytes)
+            recorder?.add(bytes)
             // Before the guest sees the end of its answer and may ask for more.
             if response.body.isFinished { count() }
             if bytes.isEmpty { break }
             try await writer.write(bytes)
+        }
+        if let cassette, let track = recorder?.finish(cassette.redaction) {
+            // Before the guest sees the end: a cassette with a hole would be found out only when it is played.
+            try await BlockingPool.run { try cassette.add(track) }
         }
         try await writer.finish()
     }

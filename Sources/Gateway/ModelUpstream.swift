@@ -63,6 +63,7 @@ package struct GatewayError: Error, Sendable, CustomStringConvertible {
         package init(rawValue: String) { self.rawValue = rawValue }
 
         package static let invalidUpstream = Code(rawValue: "invalid_upstream")
+        package static let invalidPrices = Code(rawValue: "invalid_prices")
     }
 
     package let code: Code

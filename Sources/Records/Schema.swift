@@ -56,5 +56,6 @@ extension Migration {
             """
         ),
         .secrets,
+        .usage,
     ]
 }

@@ -16,12 +16,14 @@ struct Gate: Sendable {
         credential: ModelUpstream.Credential = .apiKey(Secret("the-real-key")),
         prefix: String = "",
         budgetUSD: Double? = nil,
+        accounts: (Ledger, [Ledger.Account])? = nil,
+        records: UsageRecords? = nil,
         upstream: @escaping HTTPServer.Handler,
         _ body: @Sendable (Gate) async throws -> Result
     ) async throws -> Result {
         try await withServer(upstream) { address in
             let upstream = try ModelUpstream(baseURL: "http://\(address)\(prefix)", credential: credential)
-            return try await with(ModelEndpoint(upstream: upstream, budgetUSD: budgetUSD), body)
+            return try await with(ModelEndpoint(upstream: upstream, purse: .test(budgetUSD, accounts, records)), body)
         }
     }
 
@@ -44,6 +46,25 @@ struct Gate: Sendable {
             method: "POST",
             target: "/v1/messages?beta=true",
             headers: ["Host": "gate", "Content-Type": "application/json"]
+        )
+    }
+}
+
+extension Purse {
+    /// A purse of one run.
+    static func test(
+        _ budgetUSD: Double? = nil,
+        _ accounts: (Ledger, [Ledger.Account])? = nil,
+        _ records: UsageRecords? = nil
+    ) -> Purse {
+        let ledger = accounts?.0 ?? Ledger()
+        if let budgetUSD { ledger.open(.run("r"), limit: Ledger.Limit(dollars: Money(dollars: budgetUSD))) }
+        return Purse(
+            sandboxID: "isandbox",
+            run: "r",
+            ledger: ledger,
+            accounts: (budgetUSD == nil ? [] : [.run("r")]) + (accounts?.1 ?? []),
+            records: records
         )
     }
 }

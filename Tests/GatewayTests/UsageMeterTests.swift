@@ -68,14 +68,19 @@ import Wire
 }
 
 @Suite struct `the cost of a run` {
+    private func cost(_ tokens: TokenCount, _ model: String) -> Money? { PriceTable.standard[model]?.cost(of: tokens) }
+
     @Test func `adds up by model, as far as prices are known`() {
         var usage = ModelUsage()
         #expect(usage.costUSD == 0)
-        usage.add(TokenCount(input: 100, output: 20), model: "claude-opus-5-5")
-        #expect(abs((usage.costUSD ?? 0) - 0.0008) < 1e-12)
-        usage.add(TokenCount(cacheRead: 1_000_000, cacheCreation: 1_000_000), model: "claude-opus-5-5-20260901")
-        #expect(abs((usage.costUSD ?? 0) - (0.0008 + 0.4 + 5)) < 1e-12)
-        usage.add(TokenCount(input: 7), model: "another-model")
+        let first = TokenCount(input: 100, output: 20)
+        usage.add(first, model: "claude-opus-5-5", cost: cost(first, "claude-opus-5-5"))
+        #expect(usage.costUSD == 0.0008)
+        let second = TokenCount(cacheRead: 1_000_000, cacheCreation: 1_000_000, cacheCreationHour: 500_000)
+        usage.add(second, model: "claude-opus-5-5-20260901", cost: cost(second, "claude-opus-5-5-20260901"))
+        #expect(usage.costUSD == 0.0008 + 0.2 + 2.5 + 4)
+        let third = TokenCount(input: 7)
+        usage.add(third, model: "another-model", cost: cost(third, "another-model"))
         #expect(usage.costUSD == nil)
         #expect(usage.knownCostUSD > 5.4)
         #expect(usage.report.requests == 3 && usage.report.inputTokens == 107)
@@ -83,9 +88,30 @@ import Wire
     }
 
     @Test(arguments: [
-        "claude-opus-5-50", "claude-opus-5-5-mini", "claude-opus-5", "", "-20260901", "claude-opus-5-5-2026",
+        "claude-opus-5-50", "claude-opus-5-5-mini", "claude-opus-6", "", "-20260901", "claude-opus-5-5-2026",
     ])
     func `is not guessed for another model`(name: String) {
-        #expect(ModelPrice.of(name) == nil)
+        #expect(PriceTable.standard[name] == nil)
+    }
+
+    @Test func `depends on the prompt's length, the speed, the place and the searches`() throws {
+        let haiku = try #require(PriceTable.standard["claude-haiku-5-5"])
+        #expect(haiku.cost(of: TokenCount(input: 100_000)).dollars == 0.01)
+        #expect(haiku.cost(of: TokenCount(input: 100_000, cacheRead: 1)).nanodollars == 100_000 * 500 + 50)
+        let opus = try #require(PriceTable.standard["claude-opus-5-5"])
+        #expect(opus.cost(of: TokenCount(output: 1000), isFast: true).dollars == 0.04)
+        #expect(opus.cost(of: TokenCount(output: 1000), geography: "us").dollars == 0.022)
+        #expect(opus.cost(of: TokenCount(webSearches: 3)).dollars == 0.03)
+    }
+
+    @Test func `may be told by a list of one's own`() throws {
+        let own = #"{"models":{"mine":{"input":1,"output":2,"cacheRead":0,"cacheWrite":0,"cacheWriteHour":0}}}"#
+        let table = PriceTable.standard.replaced(by: try PriceTable(parsing: Array(own.utf8)))
+        #expect(table["mine"]?.cost(of: TokenCount(input: 1_000_000)).dollars == 1)
+        #expect(table["claude-opus-5-5"] != nil)
+        for broken in ["", #"{"models":{"m":{"input":1}}}"#, #"{"models":{"m":{"input":-1,"output":2}}}"#] {
+            let error = #expect(throws: GatewayError.self) { try PriceTable(parsing: Array(broken.utf8)) }
+            #expect(error?.code == .invalidPrices)
+        }
     }
 }

@@ -20,11 +20,22 @@ struct UsageMeter: Sendable {
     private static let dataPrefix = Array("data:".utf8)
     /// Only two kinds of event carry usage, and both name themselves; the many others are not worth parsing.
     private static let telling = ["message_start", "message_delta"]
+    /// What an event of content has around the content, about.
+    private static let contentFrame = 85
+    private static let contentMark = Array("content_block_delta".utf8)
 
     private var form: Form
     private var kept: [UInt8] = []
     private(set) var tokens = TokenCount()
     private(set) var model: String?
+    private(set) var geography: String?
+    /// Whether the answer told its usage to the end.
+    private(set) var isWhole = false
+    /// Bytes of the answer itself: a check on what is told, and all there is of an answer that was cut.
+    private var contentBytes = 0
+
+    /// How many tokens the content that passed has at the least, about.
+    var leastOutput: Int { contentBytes / 4 }
 
     /// - Parameter isReadable: whether the bytes are plain, not compressed.
     init(isEventStream: Bool, isReadable: Bool = true) {
@@ -71,7 +82,10 @@ struct UsageMeter: Sendable {
         case .object:
             if let answer = try? JSONValue(parsing: kept) {
                 model = answer["model"]?.string
-                if let usage = answer["usage"] { tokens.update(usage) }
+                if let usage = answer["usage"] {
+                    take(usage)
+                    isWhole = true
+                }
             }
         case .events:
             takeLine()
@@ -84,6 +98,11 @@ struct UsageMeter: Sendable {
 
     private mutating func takeLine() {
         guard kept.starts(with: Self.dataPrefix) else { return }
+        // Where its type stands differs, but it stands near the beginning.
+        if kept.prefix(Self.contentFrame).firstRange(of: Self.contentMark) != nil {
+            contentBytes += max(1, kept.count - Self.contentFrame)
+            return
+        }
         let text = String(decoding: kept.dropFirst(Self.dataPrefix.count), as: UTF8.self)
         guard Self.telling.contains(where: { text.contains($0) }), let event = try? JSONValue(parsing: text) else {
             return
@@ -91,10 +110,18 @@ struct UsageMeter: Sendable {
         switch event["type"]?.string {
         case "message_start":
             model = event["message"]?["model"]?.string ?? model
-            if let usage = event["message"]?["usage"] { tokens.update(usage) }
+            if let usage = event["message"]?["usage"] { take(usage) }
         case "message_delta":
-            if let usage = event["usage"] { tokens.update(usage) }
+            if let usage = event["usage"] {
+                take(usage)
+                isWhole = true
+            }
         default: break
         }
+    }
+
+    private mutating func take(_ usage: JSONValue) {
+        tokens.update(usage)
+        geography = usage["inference_geo"]?.string ?? geography
     }
 }
