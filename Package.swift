@@ -24,6 +24,7 @@ let package = Package(
     products: [
         .executable(name: "martlet", targets: ["martlet"]),
         .executable(name: "martlet-guest", targets: ["martlet-guest"]),
+        .library(name: "ClaudeAgent", targets: ["ClaudeAgent", "Wire"]),
     ],
     targets: [
         // C: one shim of our own, and Debian's libraries.
@@ -59,6 +60,12 @@ let package = Package(
         module("Schemas", ["Wire"]),
         module("MCP", ["Linux", "HTTP", "Wire", "Schemas"]),
         module("ScriptedModel", ["Linux", "HTTP", "Wire"]),
+
+        // Agents from Swift. What knows about processes is behind a protocol; the rest needs no particular system.
+        module(
+            "ClaudeAgent",
+            ["Wire", "Schemas", .target(name: "Linux", condition: .when(platforms: [.linux]))]
+        ),
 
         // The guest.
         module("GuestAgent", ["CLinux", "CZlib", "Linux", "HTTP", "RPC", "Wire"]),
@@ -149,6 +156,7 @@ let package = Package(
             ["Router", "GuestAgent", "GuestLink", "TLS", "HTTP", "Linux", "RPC", "Sandboxes", "Wire"]
         ),
         tests("ScriptedModelTests", ["ScriptedModel", "HTTP", "Linux", "Wire"]),
+        tests("ClaudeAgentTests", ["ClaudeAgent", "ScriptedModel", "HTTP", "Linux", "Wire"]),
         tests("ClaudeCodeTests", ["ScriptedModel", "MCP", "Schemas", "HTTP", "Linux", "Wire"]),
         tests(
             "TemplatesTests",

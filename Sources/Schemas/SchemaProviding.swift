@@ -1,14 +1,14 @@
 import Wire
 
 /// A type that says itself what its JSON looks like, where recording cannot find out or would say too little.
-package protocol SchemaProviding {
+public protocol SchemaProviding {
     /// The schema. When the type is used as a plain property (not optional, no list), a first value of `enum`, `examples`,
     /// or a `const` or `default` in it lets the enclosing type be recorded.
     static var jsonSchema: JSONValue { get }
 }
 
 /// A type whose properties are explained to whoever fills them in.
-package protocol SchemaDescribing {
+public protocol SchemaDescribing {
     /// A `description` for each property, by its name in JSON.
     static var schemaDescriptions: [String: String] { get }
 }

@@ -85,26 +85,34 @@ struct JSONParser {
     private mutating func string() throws(JSONError) -> String {
         place += 1
         let start = place
-        // Most strings have no escapes and are taken as they stand.
-        while place < bytes.count, bytes[place] >= 0x20, bytes[place] != 0x22, bytes[place] != 0x5C { place += 1 }
-        var text = Array(bytes[start..<place])
+        var text: [UInt8] = []
         while true {
+            let end = plainEnd()
+            text += bytes[place..<end]
+            place = end
             guard place < bytes.count else { throw fault("the text ends inside a string") }
             let byte = bytes[place]
             guard byte >= 0x20 else { throw fault("a control character in a string must be escaped, as in \\n") }
             place += 1
             if byte == UInt8(ascii: "\"") { break }
-            if byte == UInt8(ascii: "\\") {
-                text.append(contentsOf: String(try escape()).utf8)
-            } else {
-                text.append(byte)
-            }
+            text.append(contentsOf: String(try escape()).utf8)
         }
         guard let string = String(validating: text, as: UTF8.self) else {
             place = start
             throw fault("this string is not UTF-8")
         }
         return string
+    }
+
+    /// Where the string goes on with something else than plain text: its end, an escape, or what may not be in it.
+    ///
+    /// Strings can have many megabytes, so this is the one loop that does without checks of its own.
+    private func plainEnd() -> Int {
+        bytes.withUnsafeBufferPointer { bytes in
+            var place = place
+            while place < bytes.count, bytes[place] >= 0x20, bytes[place] != 0x22, bytes[place] != 0x5C { place += 1 }
+            return place
+        }
     }
 
     private mutating func escape() throws(JSONError) -> Unicode.Scalar {
