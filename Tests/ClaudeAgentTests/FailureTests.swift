@@ -91,6 +91,16 @@ import Wire
         #expect(program.signals.first == .terminate)
     }
 
+    @Test func `does not wait for an output that outlives its program`() async throws {
+        let program = try FakeProgram { program in
+            try await program.result("done", to: try await program.begin())
+            program.exit(.exited(0), closingOutput: false)
+        }
+        var options = program.options
+        options.limits.closing = .milliseconds(30)
+        #expect(try await query("Go", options: options).result().text == "done")
+    }
+
     @Test func `does not wait for ever for a task in the background`() async throws {
         let program = try FakeProgram { program in
             let prompt = try await program.begin()

@@ -41,7 +41,7 @@ final class FakeProgram: AgentTransport {
         let process = process
         let task = Task {
             try? await play(self)
-            exit(.exited(0))
+            if process.exited.current == nil { exit(.exited(0)) }
         }
         process.onKill.withLock { kill in
             kill = { [self] in
@@ -119,9 +119,9 @@ final class FakeProgram: AgentTransport {
         return answer["response"] ?? nil
     }
 
-    func exit(_ exit: AgentExit) {
-        for channel in [input, output, errors] { channel.close() }
+    func exit(_ exit: AgentExit, closingOutput: Bool = true) {
         process.exited.set(exit)
+        if closingOutput { for channel in [input, output, errors] { channel.close() } }
     }
 }
 

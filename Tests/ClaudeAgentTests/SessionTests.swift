@@ -20,9 +20,14 @@ import Wire
             )
             try await program.result("done", to: prompt)
         }
-        let (messages, error) = await query("Go", options: program.options).all()
+        var options = program.options
+        let lines = Mutex(0)
+        options.onOutputLine = { _ in lines.withLock { $0 += 1 } }
+        let (messages, error) = await query("Go", options: options).all()
         #expect(error == nil)
         #expect(messages.count == 8)
+        // And the answer to its first request.
+        #expect(lines.withLock { $0 } == 9)
         #expect(messages[0] == AgentMessage(["type": "from_the_future", "x": [1, 2.5, nil]]))
         if case .unknown(let message) = messages[1] { #expect(message.subtype == "new_one") }
         if case .assistant(let message) = messages[2] {

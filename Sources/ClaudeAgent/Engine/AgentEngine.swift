@@ -30,6 +30,8 @@ final class AgentEngine: Sendable {
         /// Why this side ended the program.
         var verdict: Verdict?
         var closing: Task<Void, Never>?
+        /// Whether the program's streams were taken from it.
+        var isReleased = false
         var isOver = false
         var evidence = Evidence()
         var sessionID: String?
@@ -58,6 +60,7 @@ final class AgentEngine: Sendable {
         let errors = Task { await readErrors() }
         Task { await readOutput(errors) }
         Task { await watch() }
+        Task { await releaseWhenEnded() }
     }
 
     // MARK: Reading
@@ -71,17 +74,32 @@ final class AgentEngine: Sendable {
                 state.withLock { $0.quietSince = .now }
                 for line in try framer.add(bytes) { try take(line) }
             }
-            state.withLock { $0.evidence.cut = framer.rest }
         } catch {
-            let failure =
-                error as? AgentError ?? AgentError(.connectionLost, "Claude Code's output broke off", cause: error)
-            abort(failure)
+            // If the streams were taken from it, the program has ended, and its output with it.
+            if !state.withLock({ $0.isReleased }) {
+                let broken = AgentError(.connectionLost, "Claude Code's output broke off", cause: error)
+                abort(error as? AgentError ?? broken)
+            }
         }
+        state.withLock { $0.evidence.cut = framer.rest }
         await finish(errors)
+    }
+
+    /// What the program started may hold its output open when it has ended itself; then nobody would see the end.
+    private func releaseWhenEnded() async {
+        guard (try? await process.exit()) != nil else { return }
+        _ = try? await within(options.limits.closing) { [ended] in try await ended.value() }
+        await release()
+    }
+
+    private func release() async {
+        state.withLock { $0.isReleased = true }
+        await process.release()
     }
 
     private func take(_ line: [UInt8]) throws {
         state.withLock { $0.evidence.note(line: line) }
+        options.onOutputLine?(line)
         switch Incoming(line) {
         case .message(let message): try take(message, size: line.count)
         case .request(let id, let body): answer(id, body)
@@ -257,7 +275,7 @@ final class AgentEngine: Sendable {
             if let signal { await process.send(signal) }
             if (try? await within(limit, { try await self.ended.value() })) != nil { return }
         }
-        await process.release()
+        await release()
         _ = try? await within(limit) { try await self.ended.value() }
     }
 
@@ -302,7 +320,7 @@ final class AgentEngine: Sendable {
         }
         // What it started may hold the standard error open for ever.
         _ = try? await within(.seconds(1)) { await errors.value }
-        await process.release()
+        await release()
         writer.finish()
         let (error, asked, requests) = state.withLock { state in
             state.isOver = true

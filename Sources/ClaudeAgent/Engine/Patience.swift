@@ -29,8 +29,10 @@ struct Patience: Sendable {
             return now - max(quiet, inputEnded) > limits.ending ? .end : .wait
         }
         if progress.isSettled { return .wait }
-        if progress.result != nil { return limits.afterResult.map { now - quiet > $0 ? .settle : .wait } ?? .wait }
-        if progress.openPrompts.isEmpty { return .wait }
+        if progress.promptCount == 0 { return .wait }
+        if progress.openPrompts.isEmpty, progress.result != nil {
+            return limits.afterResult.map { now - quiet > $0 ? .settle : .wait } ?? .wait
+        }
         return limits.silence.map { now - quiet > $0 ? .fail : .wait } ?? .wait
     }
 

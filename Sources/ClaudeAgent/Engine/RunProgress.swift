@@ -12,17 +12,20 @@ struct RunProgress: Sendable {
     private(set) var promptCount = 0
     /// Tasks whose end wakes the agent. A shell in the background does not, and may never end.
     private(set) var tasks: Set<String> = []
-    /// The last result; nil as long as the last prompt has none.
+    /// The last result since the last prompt was sent; there may be prompts that still have none.
     private(set) var result: ResultMessage?
     private var state: String?
     private var wasGivenUp = false
 
     private static let wakingTasks: Set<String> = ["local_agent", "local_workflow"]
     private static let endings: Set<String> = ["completed", "failed", "stopped", "killed"]
+    /// What a prompt goes through on the way to its result. Any other state means that it gets none.
+    private static let livingPrompts: Set<String> = ["queued", "started", "completed"]
 
     var isSettled: Bool {
-        guard result != nil else { return false }
-        return wasGivenUp || openPrompts.isEmpty && tasks.isEmpty && (state == nil || state == "idle")
+        guard promptCount > 0 else { return false }
+        if wasGivenUp { return true }
+        return openPrompts.isEmpty && tasks.isEmpty && (state == "idle" || state == nil && result != nil)
     }
 
     mutating func sent(prompt: String) {
@@ -47,10 +50,9 @@ struct RunProgress: Sendable {
                 // An older program does not say which.
                 openPrompts.removeFirst()
             }
-            if openPrompts.isEmpty { result = message }
+            result = message
         case .promptState(let prompt):
-            // Also those that were cancelled or put together with others.
-            if let id = prompt.promptID, prompt.state != "queued", prompt.state != "started" {
+            if let id = prompt.promptID, let state = prompt.state, !Self.livingPrompts.contains(state) {
                 openPrompts.removeAll { $0 == id }
             }
         case .state(let message):
@@ -75,6 +77,6 @@ struct RunProgress: Sendable {
 
     /// Takes the run for settled, after a wait in which nothing came.
     mutating func giveUpWaiting() {
-        if result != nil { wasGivenUp = true }
+        if result != nil, openPrompts.isEmpty { wasGivenUp = true }
     }
 }

@@ -83,6 +83,9 @@ public struct AgentOptions: Sendable {
     /// Whether answers also come in pieces while they are written.
     public var includesPartialMessages = false
     public var includesHookEvents = false
+    /// Called with each line of the program's output, before anything else is done with it: for transcripts. It holds up the
+    /// reading, so it has to be quick.
+    public var onOutputLine: (@Sendable ([UInt8]) -> Void)?
     /// Called with each line of the program's standard error.
     public var onErrorLine: (@Sendable (String) -> Void)?
 }

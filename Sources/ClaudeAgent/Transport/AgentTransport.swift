@@ -30,7 +30,7 @@ public struct AgentLaunch: Sendable, Hashable {
 
 /// A running Claude Code. The three streams are apart, and closing the input leaves the others open.
 ///
-/// One task reads each stream and one writes. Every wait must end when ``release()`` is called.
+/// One task reads each stream and one writes; several wait for the end. Every wait must end when ``release()`` is called.
 public protocol AgentProcess: AnyObject, Sendable {
     /// Reads what is there of the standard output, waiting for the first byte; an empty array is the end.
     ///
