@@ -84,14 +84,3 @@ extension AgentEngine {
         return information
     }
 }
-
-extension AgentOptions {
-    func place() throws(AgentError) -> any AgentTransport {
-        if let transport { return transport }
-        #if os(Linux)
-            return LocalTransport()
-        #else
-            throw AgentError(.badOptions, "On this system there is no transport of its own; give one in 'transport'")
-        #endif
-    }
-}

@@ -118,6 +118,12 @@ public struct UnknownMessage: AgentMessageContent {
 }
 
 extension JSONValue {
+    /// The number as a time; nil for what is none, or more than a thousand years.
+    var milliseconds: Duration? {
+        guard let number, number.magnitude < 4e13 else { return Optional.none }
+        return .milliseconds(number)
+    }
+
     /// The value, or nil for JSON's null.
     var unlessNull: JSONValue? {
         if case .null = self { return Optional.none }

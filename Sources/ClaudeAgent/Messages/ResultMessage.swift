@@ -43,7 +43,7 @@ public struct ResultMessage: AgentMessageContent {
     /// Tokens and dollars of the whole session by model.
     public var modelUsage: [String: JSONValue] { raw["modelUsage"]?.object ?? [:] }
     /// Time since the prompt.
-    public var duration: Duration? { raw["duration_ms"]?.number.map { .milliseconds($0) } }
+    public var duration: Duration? { raw["duration_ms"]?.milliseconds }
     /// Why the model stopped, such as `end_turn`.
     public var stopReason: String? { raw["stop_reason"]?.string }
     /// Why the turn ended, such as `completed` or `max_turns`.

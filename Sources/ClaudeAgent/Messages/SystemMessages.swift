@@ -87,7 +87,7 @@ public struct RetryMessage: AgentMessageContent {
 
     public var attempt: Int? { raw["attempt"]?.integer.map { Int($0) } }
     public var limit: Int? { raw["max_retries"]?.integer.map { Int($0) } }
-    public var delay: Duration? { raw["retry_delay_ms"]?.number.map { .milliseconds($0) } }
+    public var delay: Duration? { raw["retry_delay_ms"]?.milliseconds }
     public var status: Int? { raw["error_status"]?.integer.map { Int($0) } }
     public var error: String? { raw["error"]?.string }
 }

@@ -17,8 +17,8 @@ public struct AgentLimits: Sendable, Hashable {
     public var request: Duration? = .seconds(60)
     /// For an answer of your own functions. One that takes longer counts as a refusal; one that asks a person may need hours.
     public var callback: Duration? = .seconds(60 * 60)
-    /// Bytes of one line of the program's output, which is one message.
-    public var line = 256 * 1024 * 1024
+    /// Bytes of one line of the program's output, which is one message. Read, it takes up to ten times the memory.
+    public var line = 128 * 1024 * 1024
     /// Bytes of messages that nobody took. The output is always read, since the program loses it otherwise.
-    public var unread = 512 * 1024 * 1024
+    public var unread = 256 * 1024 * 1024
 }

@@ -59,6 +59,11 @@
         }
     }
 
+    extension AgentOptions {
+        /// Where the program is to run.
+        func place() -> any AgentTransport { transport ?? LocalTransport() }
+    }
+
     /// The files of one launch, in a folder that only this user can read.
     private final class TemporaryFiles: Sendable {
         private let folder = "\(FileManager.default.temporaryDirectory.path)/claude-agent-\(Random.hex(8))"
@@ -150,6 +155,14 @@
 
         deinit {
             releaseNow()
+        }
+    }
+#else
+    extension AgentOptions {
+        /// Where the program is to run.
+        func place() throws(AgentError) -> any AgentTransport {
+            if let transport { return transport }
+            throw AgentError(.badOptions, "On this system there is no transport of its own; give one in 'transport'")
         }
     }
 #endif
