@@ -29,6 +29,8 @@ package struct CommandsError: Error, Sendable, CustomStringConvertible {
         package static let otherModel = Code(rawValue: "otherModel")
         /// The sandbox of a program is no more.
         package static let sandboxEnded = Code(rawValue: "sandboxEnded")
+        /// What was asked for needs a daemon that serves TLS.
+        package static let noTLS = Code(rawValue: "noTLS")
         package static let toolFailed = Code(rawValue: "toolFailed")
         package static let notWritten = Code(rawValue: "notWritten")
     }

@@ -57,8 +57,14 @@ enum Daemon {
 
     /// Serves until it is told to stop, by a call or by a signal.
     ///
-    /// - Parameter signal: set to the signal that ends it.
-    static func serve(_ options: DaemonOptions, endedBy signal: Latch<Int32>) async throws {
+    /// - Parameters:
+    ///   - signal: set to the signal that ends it.
+    ///   - greet: called once it listens.
+    static func serve(
+        _ options: DaemonOptions,
+        endedBy signal: Latch<Int32>,
+        greet: (Greeting) async -> Void
+    ) async throws {
         let home = options.home
         try Files.makeDirectory(home.path)
         chmod(home.path, 0o700)
@@ -77,7 +83,8 @@ enum Daemon {
         let engine = try await QEMUEngine.detect(accelerator: options.accelerator, memory: home.probe)
         let database = try await Database(path: home.database, migrations: Migration.all)
         let keys = try await APIKeys(database)
-        _ = try await keys.installationKey(inFile: home.apiKey)
+        let isFirstStart = !Files.exists(home.apiKey)
+        let key = try await keys.installationKey(inFile: home.apiKey)
         let upstream = try ModelUpstream.fromEnvironment()
         let sandboxes = SandboxRegistry(
             engine: engine,
@@ -153,6 +160,12 @@ enum Daemon {
         log("listening on \(url) and \(home.socket); \(engine.identity.build), \(engine.identity.accelerator.rawValue)")
         if let door { log("listening with TLS on \(door.listener.address) for *.\(door.domain)") }
         sandboxes.fillPools()
+        await greet(
+            key.exposed { key in
+                let variables = ClientVariables(url: url, key: key, way: .plain)
+                return Greeting(isFirst: isFirstStart, key: key, variables: variables)
+            }
+        )
 
         let keepsSandboxes = try await withThrowingTaskGroup(of: Bool?.self) { group in
             group.addTask {

@@ -35,6 +35,7 @@ import Wire
               shutdown             End the daemon and its sandboxes
               status               Tell about the daemon
               env                  Print the variables that a client needs
+              key, keys            Make, list and remove API keys
 
             Upkeep:
               template, templates  Build, list and remove templates

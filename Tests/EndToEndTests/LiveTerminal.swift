@@ -83,7 +83,8 @@ final class LiveTerminal: Sendable {
             if state.isOver { return latch.set(false) }
             state.expected = (text, latch)
         }
-        guard try await latch.value() else { throw Unexpected("'\(text)' was never shown, but: \(shown)") }
+        let isShown = (try? await withDeadline(.seconds(60)) { try await latch.value() }) ?? false
+        guard isShown else { throw Unexpected("'\(text)' was never shown, but: \(shown)") }
     }
 
     func resize(columns: UInt16, rows: UInt16) {
@@ -104,27 +105,29 @@ final class LiveTerminal: Sendable {
     private func watch() async throws {
         let exit = child.exit
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { [self] in
-                while true {
-                    let bytes = try await keyboard.read(upTo: 65_536)
-                    if bytes.isEmpty { return }
-                    state.withLock { state in
-                        state.shown += bytes
-                        if let (text, latch) = state.expected, Self.find(text, &state) {
-                            state.expected = nil
-                            latch.set(true)
-                        }
-                    }
-                }
-            }
+            group.addTask { [self] in while try await showNext() {} }
             group.addTask { _ = try await exit.value() }
             try await group.next()
             group.cancelAll()
         }
+        // Its last words, which nothing follows: the terminal is held open by us.
+        while keyboard.hasInput, try await showNext() {}
         state.withLock { state in
             state.isOver = true
             state.expected?.latch.set(false)
         }
+    }
+
+    private func showNext() async throws -> Bool {
+        let bytes = try await keyboard.read(upTo: 65_536)
+        state.withLock { state in
+            state.shown += bytes
+            if let (text, latch) = state.expected, Self.find(text, &state) {
+                state.expected = nil
+                latch.set(true)
+            }
+        }
+        return !bytes.isEmpty
     }
 
     private static func find(_ text: String, _ state: inout State) -> Bool {

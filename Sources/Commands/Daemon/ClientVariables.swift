@@ -8,8 +8,21 @@ package struct ClientVariables: Sendable {
         case plain
         /// Each port of each sandbox has a name of its own below `domain`, which may say a port too.
         ///
-        /// - authority: a file with the certificates that clients are to trust; nil where they trust the daemon's anyway.
-        case tls(domain: String, authority: String?)
+        /// - trust: nil where clients trust the daemon's certificate anyway.
+        case tls(domain: String, trust: Trust?)
+    }
+
+    /// Files with certificates to trust.
+    package struct Trust: Sendable, Hashable {
+        /// The daemon's alone, for clients that add it to what they trust.
+        package var authority: String
+        /// Everything, for clients that trust nothing else then.
+        package var all: String
+
+        package init(authority: String, all: String) {
+            self.authority = authority
+            self.all = all
+        }
     }
 
     private var values: [(name: String, value: String)]
@@ -22,9 +35,9 @@ package struct ClientVariables: Sendable {
         case .plain:
             values += [("E2B_API_URL", url), ("E2B_SANDBOX_URL", url)]
             absent = []
-        case .tls(let domain, let authority):
+        case .tls(let domain, let trust):
             values.append(("E2B_DOMAIN", domain))
-            if let authority { values += [("SSL_CERT_FILE", authority), ("NODE_EXTRA_CA_CERTS", authority)] }
+            if let trust { values += [("SSL_CERT_FILE", trust.all), ("NODE_EXTRA_CA_CERTS", trust.authority)] }
             absent = ["E2B_API_URL", "E2B_SANDBOX_URL"]
         }
     }

@@ -16,8 +16,9 @@ enum DaemonCommands {
             The daemon keeps sandboxes, runs and templates, and holds the model's credential. Other commands start one in the \
             background when none runs, so this is for service managers and for watching it work.
 
-            It serves this user on '$MARTLET_HOME/martlet.sock', and clients with the key on 127.0.0.1. An interrupt ends it \
-            and its sandboxes.
+            It serves this user on '$MARTLET_HOME/martlet.sock', and clients with the key on 127.0.0.1, those of E2B among \
+            them. On its first start, at a terminal, it prints the key and what to set for them; 'martlet env' prints it \
+            again. An interrupt ends it and its sandboxes.
             """,
         examples: [.init("martlet serve --port 0 --accelerator tcg", "On a port that is free, without KVM")],
         options: [
@@ -61,7 +62,12 @@ enum DaemonCommands {
             ending.set(signal)
             return isFirst
         } _: {
-            try await Daemon.serve(options, endedBy: ending)
+            try await Daemon.serve(options, endedBy: ending) { greeting in
+                // Nobody reads what a daemon says that another command started.
+                if options.isBackground { return }
+                let isTerminal = surroundings.outputIsTerminal
+                try? await StandardStream.output.write(greeting.text(isTerminal: isTerminal))
+            }
         }
         return .success
     }
