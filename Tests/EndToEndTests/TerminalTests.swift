@@ -58,8 +58,8 @@ extension Martlet {
                     )
                     try await terminal.shows("sized")
 
-                    // Ctrl-C is the program's, and not ours.
-                    try await terminal.types("echo slee''ping; sleep 1000\r")
+                    // Ctrl-C is the program's, and not ours. It speaks itself, so that it is there.
+                    try await terminal.types("sh -c 'echo slee\"\"ping; exec sleep 1000'\r")
                     try await terminal.shows("sleeping")
                     try await terminal.types("\u{3}")
                     try await terminal.shows("$ ")
@@ -98,6 +98,7 @@ extension Martlet {
                 #expect(sandbox.ends == nil)
                 var client = installation.client
                 client.headers[SandboxHeaders.id] = sandbox.id
+                client.headers[SandboxHeaders.port] = String(GuestProtocol.agentPort)
                 let shells = try await client.call(ListProcesses.self, Empty()).processes
                 let pid = try #require(shells.first { $0.config.cmd == "/bin/bash" }).pid
                 let status = try await martlet(
