@@ -126,7 +126,7 @@ let package = Package(
             name: "martlet-bench",
             dependencies: [
                 "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink", "Sandboxes",
-                "Records", "Snapshots",
+                "Router", "Snapshots", "Records",
             ],
             path: "Sources/Benchmarks",
             swiftSettings: settings

@@ -48,19 +48,9 @@ struct AlternativeBenchmarks: Sendable {
         let clock = ContinuousClock()
         for _ in 0..<(isQuick ? 4 : 10) {
             let start = clock.now
-            let machine = try await engine.prepare(template.saved, in: directory()).resume()
+            let guest = try await BareGuest.start(engine, template, in: directory())
             do {
-                let identity = GuestIdentity(
-                    accessToken: Random.hex(32),
-                    timeNanoseconds: 1_700_000_000_000_000_000,
-                    entropy: .init(Random.bytes(64)),
-                    hostname: "bench",
-                    machineID: Random.hex(16),
-                    envVars: template.manifest.environment,
-                    defaultUser: template.manifest.user
-                )
-                let line = GuestLine(to: machine.agentAddress)
-                let link = try await line.initialize(identity, bootstrap: template.bootstrap)
+                let link = guest.link
                 _ = try await link.run(GuestLink.Command("true"))
                 resume.add(clock.now - start)
                 for _ in 0..<6 { _ = try await link.run(GuestLink.Command("true")) }
@@ -70,7 +60,7 @@ struct AlternativeBenchmarks: Sendable {
             } catch {
                 resume.note = "a machine did not answer: \(error)"
             }
-            await machine.destroy()
+            await guest.machine.destroy()
         }
         return [resume, direct]
     }

@@ -17,6 +17,9 @@ struct Benchmark: Sendable {
     /// Where the numbers go, as JSON.
     let output: String
     let home: Home
+    /// An interpreter with E2B's SDK, and what it is to run; nil where there is none.
+    let python: String?
+    let script: String
 
     init(arguments: [String]) throws {
         let places = arguments.filter { !$0.hasPrefix("--") }
@@ -27,6 +30,8 @@ struct Benchmark: Sendable {
         isEngineOnly = arguments.contains("--snapshots")
         (martlet, directory, output) = (places[0], places[1], places[2])
         self.home = Home(home)
+        python = Program.variable("MARTLET_BENCH_PYTHON").flatMap { $0.isEmpty ? nil : $0 }
+        script = Program.variable("MARTLET_BENCH_SCRIPT") ?? "scripts/bench-sdk.py"
     }
 
     func run() async throws {
@@ -59,29 +64,38 @@ struct Benchmark: Sendable {
             let sandboxes = SandboxBenchmarks(daemon: daemon, isQuick: isQuick)
             let memory = MemoryBenchmarks(daemon: daemon, isQuick: isQuick)
             let runs = RunBenchmarks(daemon: daemon, isQuick: isQuick, directory: directory)
-            Self.say("bench: sandboxes")
-            report.add("A sandbox from a full pool", try await sandboxes.create() + sandboxes.commandLine())
-            Self.say("bench: memory")
-            report.add("What is held while nothing is done", try await memory.idle())
-            Self.say("bench: runs")
-            report.add("A run, one turn with the scripted model", try await runs.oneTurn())
-            Self.say("bench: many at once")
-            report.add("Many at once", try await sandboxes.burst())
+            await report.measure("A sandbox from a full pool") {
+                try await sandboxes.create() + sandboxes.commandLine()
+            }
+            let programs = SDKBenchmarks(daemon: daemon, isQuick: isQuick, python: python, script: script)
+            await report.measure("The same by E2B's Python SDK") { try await programs.all() }
+            await report.measure("A command, by its parts") { try await programs.hostOverhead() }
+            let (files, servers) = (
+                FileBenchmarks(daemon: daemon, isQuick: isQuick),
+                GuestServerBenchmarks(daemon: daemon, isQuick: isQuick)
+            )
+            await report.measure("Files over the network") { try await files.transfers() }
+            await report.measure("A web server in a sandbox") { try await servers.all() }
+            await report.measure("What is held while nothing is done") { try await memory.idle() }
+            await report.measure("A run, one turn with the scripted model") { try await runs.oneTurn() }
+            let many = ManyBenchmarks(daemon: daemon, isQuick: isQuick)
+            await report.measure("Many streams at once") { try await many.streams() }
+            await report.measure("Many sandboxes at once") { try await sandboxes.burst() }
+            await report.measure("A long list") { try await many.list() }
             return report
         }
-        Self.say("bench: pause, resume, fork")
         let snapshots = SnapshotBenchmarks(home: home, isQuick: isQuick)
-        report.add("A machine that wrote 30 MiB, saved and gone on from", try await snapshots.all())
+        await report.measure("A machine that wrote 30 MiB, saved and gone on from") { try await snapshots.all() }
         if isEngineOnly {
             report.host.loadAfter = Proc.load
             return report
         }
+        let router = RouterBenchmarks(home: home.path, program: "/proc/self/exe", isQuick: isQuick)
+        await report.measure("A server of 1 KiB answers, 32 connections") { try await router.all() }
         let others = AlternativeBenchmarks(home: home, isQuick: isQuick, modelURL: modelURL)
-        Self.say("bench: other ways")
-        report.add(
-            "Other ways to the same",
+        await report.measure("Other ways to the same") {
             try await others.coldBoot() + others.resume() + others.bareAgent() + others.containers()
-        )
+        }
         report.host.loadAfter = Proc.load
         return report
     }
@@ -91,7 +105,7 @@ struct Benchmark: Sendable {
         write("\(text)\n", to: STDERR_FILENO)
     }
 
-    private static func write(_ text: String, to descriptor: Int32) {
+    static func write(_ text: String, to descriptor: Int32) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

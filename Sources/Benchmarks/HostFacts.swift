@@ -71,6 +71,16 @@ enum Proc {
         kibibytes("/proc/\(pid)/smaps_rollup", "Rss:").map { Double($0) / 1024 }
     }
 
+    /// The most memory that a process has held since ``forgetPeak(_:)``, in MiB.
+    static func peakMemory(_ pid: Int32) -> Double? {
+        kibibytes("/proc/\(pid)/status", "VmHWM:").map { Double($0) / 1024 }
+    }
+
+    static func forgetPeak(_ pid: Int32) {
+        let file = try? Descriptor.open("/proc/\(pid)/clear_refs", O_WRONLY)
+        try? file?.writeAll(Array("5".utf8))
+    }
+
     /// Seconds of processor time that a process has used.
     static func processorTime(_ pid: Int32) -> Double? {
         let stat = text("/proc/\(pid)/stat")

@@ -7,6 +7,9 @@ struct Measurement: Sendable {
         case seconds = "s"
         case mebibytes = "MiB"
         case percent = "%"
+        case microseconds = "µs"
+        case requestsPerSecond = "req/s"
+        case mebibytesPerSecond = "MiB/s"
     }
 
     /// For programs; never changes.
@@ -31,6 +34,13 @@ struct Measurement: Sendable {
 
     mutating func add(_ duration: Duration) {
         values.append(unit == .seconds ? duration / .seconds(1) : duration / .milliseconds(1))
+    }
+
+    /// One that could not be made, and why.
+    static func missing(_ id: String, _ name: String, _ note: String) -> Measurement {
+        var measurement = Measurement(id, name, .milliseconds)
+        measurement.note = note
+        return measurement
     }
 
     var median: Double? { quantile(0.5) }

@@ -9,8 +9,14 @@ struct Report: Sendable {
         self.host = host
     }
 
-    mutating func add(_ title: String, _ measurements: [Measurement]) {
-        sections.append((title, measurements))
+    /// Adds a section; where it can not be measured it says why, and the others go on.
+    mutating func measure(_ title: String, _ body: () async throws -> [Measurement]) async {
+        Benchmark.say("bench: \(title)")
+        do {
+            sections.append((title, try await body()))
+        } catch {
+            sections.append((title, [.missing("failed", "not measured", "\(error)")]))
+        }
     }
 
     var json: JSONValue {

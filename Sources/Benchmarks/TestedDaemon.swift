@@ -85,8 +85,31 @@ struct TestedDaemon: Sendable {
         try await client.call(CreateSandbox.self, CreateSandbox.Request(template: "claude"))
     }
 
+    /// Makes a sandbox for `body`, and ends it however that ends.
+    func withSandbox<Result>(_ body: (SandboxInfo) async throws -> Result) async throws -> Result {
+        let sandbox = try await create()
+        do {
+            let result = try await body(sandbox)
+            try await kill(sandbox)
+            return result
+        } catch {
+            try? await kill(sandbox)
+            throw error
+        }
+    }
+
     func kill(_ sandbox: SandboxInfo) async throws {
         _ = try await client.call(KillSandbox.self, SandboxReference(id: sandbox.id))
+    }
+
+    /// A client that comes in over the network, with the key, as programs that were written for E2B do.
+    func network() async throws -> NetworkClient {
+        let url = try await describe().url
+        guard let port = url.split(separator: ":").last.flatMap({ UInt16($0) }) else {
+            throw BenchmarkError("The daemon's address '\(url)' has no port")
+        }
+        let key = String(decoding: try Files.read(home.apiKey), as: UTF8.self).filter { !$0.isWhitespace }
+        return NetworkClient(url: url, port: port, key: key)
     }
 
     /// Runs a program in a sandbox, from the request to its end, and gives what it wrote.
@@ -94,6 +117,7 @@ struct TestedDaemon: Sendable {
     func run(_ words: [String], in sandbox: SandboxInfo) async throws -> String {
         var client = client
         client.headers[SandboxHeaders.id] = sandbox.id
+        client.headers[SandboxHeaders.port] = String(GuestProtocol.agentPort)
         return try await client.stream(StartProcess.self, .program(words)) { try await $0.outputOfSuccess() }
     }
 

@@ -9,7 +9,11 @@ import Linux
 
 runMainTask(blocking: [SIGCHLD, SIGPIPE]) {
     do {
-        try await Benchmark(arguments: Array(CommandLine.arguments.dropFirst())).run()
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments.first == "--stage" {
+            return try await Stage.run(Array(arguments.dropFirst())) ? EXIT_SUCCESS : EXIT_FAILURE
+        }
+        try await Benchmark(arguments: arguments).run()
         return EXIT_SUCCESS
     } catch {
         Benchmark.say("bench: \(error)")

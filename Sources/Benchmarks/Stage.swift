@@ -1,0 +1,68 @@
+import GuestLink
+import HTTP
+import Linux
+import RPC
+import Router
+import Wire
+
+/// Programs that this one starts of itself, each the only thing in its process, so that its processor time is its own.
+///
+///     wrk ─┬──────────────────────────────► origin          direct
+///          ├─► nginx ─────────────────────► origin          a reverse proxy
+///          └─► router ─► "agent" of origin ─┘               Martlet's, with a guest that is no machine
+///
+/// The origin answers on its port, and behind the upgrade by which a guest's agent lets the host in to a port: so each of the
+/// three ways ends in the same server, and the two proxies have the same work to do.
+enum Stage: String {
+    case origin
+    case router
+
+    static let sandbox = "ibenchmark0000000000"
+    private static let token = Secret("benchmark")
+
+    /// Serves until it is killed; says its port on standard output first.
+    static func run(_ arguments: [String]) async throws -> Bool {
+        guard let stage = arguments.first.flatMap(Stage.init) else { return false }
+        let listener = try Listener(.loopback(0))
+        guard case .tcp(_, let port) = listener.address else { return false }
+        Benchmark.write("\(port)\n", to: 1)
+        switch stage {
+        case .origin: try await originServer.run(on: listener)
+        case .router:
+            guard let target = arguments.dropFirst().first.flatMap({ UInt16($0) }) else { return false }
+            try await routerServer(to: target).run(on: listener)
+        }
+        return true
+    }
+
+    /// A kilobyte for everyone, on a connection or behind the upgrade to one.
+    private static let answer = HTTPServer { exchange in
+        try await exchange.respond(200, ["Content-Type": "text/plain"], body: page)
+    }
+    private static let page = [UInt8](repeating: 0x61, count: 1024)
+
+    private static var originServer: HTTPServer {
+        HTTPServer { exchange in
+            if exchange.request.path == GuestProtocol.connectPath {
+                return await answer.serve(try await exchange.upgrade(to: GuestProtocol.connectUpgrade))
+            }
+            try await exchange.respond(200, ["Content-Type": "text/plain"], body: page)
+        }
+    }
+
+    private static func routerServer(to port: UInt16) -> HTTPServer {
+        let sandbox = RoutedSandbox(
+            id: sandbox,
+            token: token,
+            link: GuestLink(GuestLine(to: .loopback(port)), token: token),
+            waitForEnd: { try await Latch<Void>().value() }
+        )
+        let router = SandboxRouter(
+            sandboxes: SandboxDirectory(find: { $0 == sandbox.id ? sandbox : nil }, all: { [sandbox] }),
+            domain: "e2b.localhost"
+        )
+        return HTTPServer { exchange in
+            if try await !router.route(exchange) { throw HTTPError(404, "This is only a router") }
+        }
+    }
+}
