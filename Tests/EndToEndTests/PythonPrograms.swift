@@ -13,7 +13,7 @@ struct PythonPrograms {
         """
 
     /// How a program finds the daemon and the sandboxes.
-    enum Routing: String, Sendable, CaseIterable {
+    enum Routing: String, Sendable {
         /// One URL for all; fields of the request say which sandbox.
         case headers
         /// A host name for each port of each sandbox.
@@ -41,6 +41,9 @@ struct PythonPrograms {
         return variables
     }
 
+    /// A whole test program is many tests.
+    private static let deadline = Duration.seconds(900)
+
     /// Runs Python to its end.
     func run(
         _ arguments: [String],
@@ -51,6 +54,6 @@ struct PythonPrograms {
         var program = try Program(python, ["-B"] + arguments, directory: directory)
         program.environment = martlet.environment.merging(try self.variables(routing)) { _, own in own }
             .merging(variables) { _, own in own }
-        return try await withDeadline(Installation.deadline) { [program] in try await program.run() }
+        return try await withDeadline(Self.deadline) { [program] in try await program.run() }
     }
 }
