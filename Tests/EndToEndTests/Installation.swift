@@ -30,6 +30,12 @@ final class Installation: Sendable {
     static let slots = AsyncSemaphore(3)
     static let deadline = Duration.seconds(240)
 
+    /// Takes all slots, for programs that give up when they are slowed down. Only one at a time may, or two would wait for
+    /// each other.
+    static func alone<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
+        try await slots.withPermit { try await slots.withPermit { try await slots.withPermit(body) } }
+    }
+
     /// The installation that the tests of a suite share.
     @TaskLocal static var shared: Installation?
 
