@@ -17,9 +17,9 @@ public struct AgentAnswer<Value: Sendable>: Sendable {
 ///     print(answer.value.summary)
 ///
 /// The schema is made from the type (see ``SchemaProviding``), and the result is checked against it here: the program may end
-/// well without one. A result that is missing, does not fit, or consists of placeholders is sent back with the reason.
+/// well without one. A result that is missing, does not fit, or consists of placeholders is sent back with the reason, at most
+/// `repairs` times.
 ///
-/// - Parameter repairs: how often at most.
 /// - Throws: ``AgentError`` with `badResult` when there is no good one in the end.
 public func query<Value: Decodable & Sendable>(
     _ prompt: AgentPrompt,
