@@ -10,7 +10,7 @@ struct `an example for E2B` {
 
     /// A program, and what it must say, in this order.
     private static let programs: [(name: String, says: [String])] = [
-        ("run_headless", ["main.go has 16 lines and answers \"Hello, world!\" on port 8080."]),
+        ("run_headless", ["main.go has 13 lines and answers \"Hello, world!\" on port 8080."]),
         (
             "cloned_repository",
             ["There are 2 endpoints; create refuses bad input now.", "+class BadRequest(Exception):", "+    except"]
