@@ -83,6 +83,7 @@ let package = Package(
         module("QEMUMachines", ["CLinux", "Linux", "Machines", "Wire"]),
         module("Snapshots", ["CLinux", "CZstd", "Linux", "Machines", "Records", "Wire"]),
         module("Access", ["Linux", "Records", "TLS", "COpenSSL"]),
+        module("Volumes", ["CLinux", "Linux", "Records", "Access", "TLS"]),
         module("Sandboxes", ["Linux", "HTTP", "Machines", "GuestLink", "Records", "Access", "Wire"]),
         module(
             "Templates",
@@ -137,6 +138,7 @@ let package = Package(
         tests("RecordsTests", ["Records"]),
         tests("AccessTests", ["Access", "Records", "Linux"]),
         tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
+        tests("VolumesTests", ["CLinux", "Volumes", "Access", "Records", "Linux"]),
         tests("E2BTests", ["E2B", "Access", "Sandboxes", "HTTP", "TLS", "Linux", "Records", "Wire"]),
         tests("SecretsTests", ["Secrets", "Linux", "Records", "Wire"]),
         tests("AuditTests", ["Audit", "Linux", "Wire"]),

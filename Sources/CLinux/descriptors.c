@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -66,3 +67,17 @@ int clinux_rename_noreplace(const char *from, const char *to) {
 int clinux_start_writing(int fd, int64_t offset, int64_t length) {
     return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
 }
+
+int clinux_find_below(int root, const char *path, int follows_last) {
+    struct open_how how = {
+        .flags = O_PATH | O_CLOEXEC | (follows_last ? 0 : O_NOFOLLOW),
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+    // EAGAIN: something was renamed during the walk, so that the kernel can not vouch for a `..` of it.
+    for (int attempt = 0;; attempt++) {
+        int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+        if (fd >= 0 || errno != EAGAIN || attempt == 128) return fd;
+    }
+}
+
+int clinux_change_owner(int fd, uid_t uid, gid_t gid) { return fchownat(fd, "", uid, gid, AT_EMPTY_PATH); }

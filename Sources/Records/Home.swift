@@ -5,10 +5,11 @@
 ///     daemon.json         where the daemon listens         machines/   one directory per running machine
 ///     secrets.key         what secrets are sealed with
 ///     api-key             the key of local clients         runs/       what runs left: report, transcript, diff, state
-///     daemon.log          what the daemon said             cache/      downloads, by digest
-///                                                          snapshots/  saved sandboxes: what differs from their templates
+///     volumes.key         what opens volumes is made of it cache/      downloads, by digest
+///     daemon.log          what the daemon said             snapshots/  saved sandboxes: what differs from their templates
 ///                                                          logs/       what went on in sandboxes that have ended
 ///                                                          tls/        the daemon's own certificates
+///                                                          volumes/    the files of volumes, by id
 package struct Home: Sendable, Hashable {
     package let path: String
 
@@ -23,6 +24,8 @@ package struct Home: Sendable, Hashable {
     package var apiKey: String { "\(path)/api-key" }
     /// What secrets are sealed with.
     package var secretKey: String { "\(path)/secrets.key" }
+    /// What the tokens of volumes are derived from.
+    package var volumeKey: String { "\(path)/volumes.key" }
     package var probe: String { "\(path)/kvm-probe.json" }
     package var log: String { "\(path)/daemon.log" }
     package var images: String { "\(path)/images" }
@@ -32,5 +35,6 @@ package struct Home: Sendable, Hashable {
     package var runs: String { "\(path)/runs" }
     package var logs: String { "\(path)/logs" }
     package var cache: String { "\(path)/cache" }
+    package var volumes: String { "\(path)/volumes" }
     package var tls: String { "\(path)/tls" }
 }

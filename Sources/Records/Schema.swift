@@ -57,5 +57,6 @@ extension Migration {
         ),
         .secrets,
         .usage,
+        .volumes,
     ]
 }

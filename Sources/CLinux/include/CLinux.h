@@ -47,6 +47,12 @@ int clinux_start_writing(int fd, int64_t offset, int64_t length);
 /// Renames only where nothing stands at the new name yet.
 int clinux_rename_noreplace(const char *from, const char *to);
 
+/// Walks to a path below the directory `root` as if that were `/`: neither a link nor `..` leads out of it, whatever others do
+/// to it meanwhile. The descriptor only names what it found (O_PATH). A last link is not followed unless `follows_last`.
+int clinux_find_below(int root, const char *path, int follows_last);
+/// Changes the owner of what an O_PATH descriptor names; -1 leaves one of the two as it is.
+int clinux_change_owner(int fd, uid_t uid, gid_t gid);
+
 /// Gives the calling thread, and no other, a user's rights on files (fsuid, fsgid and groups), or those of root again.
 int clinux_act_as(uid_t uid, gid_t gid, const gid_t *groups, size_t group_count);
 
