@@ -105,7 +105,7 @@ let package = Package(
         module("Router", ["Linux", "HTTP", "TLS", "RPC", "Wire", "GuestLink", "Sandboxes"]),
         module(
             "E2B",
-            ["Linux", "HTTP", "TLS", "Machines", "GuestLink", "Sandboxes", "Access", "Records", "Wire"]
+            ["Linux", "HTTP", "TLS", "Machines", "GuestLink", "Sandboxes", "Volumes", "Access", "Records", "Wire"]
         ),
         module(
             "API",
@@ -119,7 +119,7 @@ let package = Package(
             [
                 "Arguments", "Linux", "HTTP", "TLS", "RPC", "Wire", "Schemas", "MCP", "ScriptedModel", "Machines",
                 "QEMUMachines", "Sandboxes", "Templates", "Gateway", "Router", "Runs", "API", "Records", "Access",
-                "E2B",
+                "E2B", "Volumes",
             ]
         ),
         .executableTarget(name: "martlet", dependencies: ["Commands"], swiftSettings: settings),
@@ -139,7 +139,7 @@ let package = Package(
         tests("AccessTests", ["Access", "Records", "Linux"]),
         tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
         tests("VolumesTests", ["CLinux", "Volumes", "Access", "Records", "Linux"]),
-        tests("E2BTests", ["E2B", "Access", "Sandboxes", "HTTP", "TLS", "Linux", "Records", "Wire"]),
+        tests("E2BTests", ["E2B", "Access", "Sandboxes", "Volumes", "HTTP", "TLS", "Linux", "Records", "Wire"]),
         tests("SecretsTests", ["Secrets", "Linux", "Records", "Wire"]),
         tests("AuditTests", ["Audit", "Linux", "Wire"]),
         tests("CassettesTests", ["Cassettes", "HTTP", "Linux", "Wire"]),

@@ -15,6 +15,7 @@ import Runs
 import Sandboxes
 import Synchronization
 import Templates
+import Volumes
 import Wire
 
 /// How a daemon is started.
@@ -82,6 +83,7 @@ enum Daemon {
         Descriptor.raiseLimit()
         let engine = try await QEMUEngine.detect(accelerator: options.accelerator, memory: home.probe)
         let database = try await Database(path: home.database, migrations: Migration.all)
+        let volumes = try await VolumeStore(database, path: home.volumes, keyFile: home.volumeKey)
         let keys = try await APIKeys(database)
         let isFirstStart = !Files.exists(home.apiKey)
         let key = try await keys.installationKey(inFile: home.apiKey)
@@ -121,7 +123,13 @@ enum Daemon {
                 guestBinary: try GuestProgramFile.locate()
             ),
             keys: keys,
-            e2b: E2BServer(sandboxes: sandboxes, keys: keys, database: database, domain: door?.domain),
+            e2b: E2BServer(
+                sandboxes: sandboxes,
+                keys: keys,
+                volumes: volumes,
+                database: database,
+                domain: door?.domain
+            ),
             daemon: ControlServer.Daemon(
                 describe: {
                     GetDaemon.Response(

@@ -1,9 +1,11 @@
 // E2B's control plane: the REST calls by which its clients make, find and end sandboxes. What happens inside a sandbox goes
 // another way, through the router to the guest's agent.
 //
-//     exchange ──► key ──► RouteTable ──► endpoint ──► SandboxRegistry, APIKeys, TemplateStore
+//     exchange ──► key ──► RouteTable ──► endpoint ──► SandboxRegistry, APIKeys, TemplateStore, VolumeStore
 //                                            │
 //                                         Answer, or RESTError: always {"code", "message"}
+//
+// The files of volumes are apart, in VolumeContentServer: they have tokens instead of keys, and bodies that are not documents.
 //
 // Both generations of the API are served: the clients' versions until 2.50 speak the first, the later ones the second.
 
@@ -13,16 +15,24 @@ import HTTP
 import Linux
 import Records
 import Sandboxes
+import Volumes
 
 /// Serves E2B's control plane.
 package struct E2BServer: Sendable {
     private typealias Endpoint = @Sendable (Request) async throws -> Answer
 
     private let table: RouteTable<Endpoint>
+    private let volumeContent: VolumeContentServer
 
     /// - Parameter domain: where sandboxes have host names of their own, with the port if it is not 443; nil where they have
     ///   none, and clients must go by headers.
-    package init(sandboxes: SandboxRegistry, keys: APIKeys, database: Database, domain: String?) {
+    package init(
+        sandboxes: SandboxRegistry,
+        keys: APIKeys,
+        volumes: VolumeStore,
+        database: Database,
+        domain: String?
+    ) {
         let endpoints = SandboxEndpoints(
             sandboxes: sandboxes,
             answers: IdempotentAnswers(database),
@@ -33,14 +43,17 @@ package struct E2BServer: Sendable {
         Self.addLogs(LogEndpoints(sandboxes: sandboxes, endpoints: endpoints), to: &table)
         Self.addTemplates(TemplateEndpoints(sandboxes: sandboxes), to: &table)
         Self.addKeys(KeyEndpoints(keys: keys), to: &table)
+        Self.addVolumes(VolumeEndpoints(volumes: volumes, domain: domain), to: &table)
         Self.addMissing(endpoints, to: &table)
         self.table = table
+        volumeContent = VolumeContentServer(volumes: volumes)
     }
 
     /// Answers `exchange` if its path is one of the control plane's; false if it is not.
     ///
     /// - Parameter caller: who asks; nil is somebody without a key that is any good.
     package func route(_ exchange: Exchange, from caller: Caller?) async throws -> Bool {
+        if try await volumeContent.route(exchange) { return true }
         let match = table.match(exchange.request.method, exchange.request.pathParts)
         if case .nothing = match { return false }
         var answer: Answer
@@ -132,6 +145,13 @@ package struct E2BServer: Sendable {
         table.add("DELETE", "/api-keys/{id}", keys.remove)
     }
 
+    private static func addVolumes(_ volumes: VolumeEndpoints, to table: inout RouteTable<Endpoint>) {
+        table.add("POST", "/volumes", volumes.create)
+        table.add("GET", "/volumes", volumes.list)
+        table.add("GET", "/volumes/{id}", volumes.get)
+        table.add("DELETE", "/volumes/{id}", volumes.remove)
+    }
+
     /// What is not there yet says so, by name.
     private static func addMissing(_ sandboxes: SandboxEndpoints, to table: inout RouteTable<Endpoint>) {
         table.add("POST", "/sandboxes/{id}/pause", sandboxes.missing("pausing of sandboxes"))
@@ -152,12 +172,6 @@ package struct E2BServer: Sendable {
                 "GET /templates/{id}/tags/{tag}/assignments",
             ],
             "default templates": ["GET /default-templates"],
-            "volumes": [
-                "POST /volumes", "GET /volumes", "GET /volumes/{id}", "DELETE /volumes/{id}",
-                "GET /volumecontent/{id}/path", "PATCH /volumecontent/{id}/path", "DELETE /volumecontent/{id}/path",
-                "GET /volumecontent/{id}/dir", "POST /volumecontent/{id}/dir", "GET /volumecontent/{id}/file",
-                "PUT /volumecontent/{id}/file",
-            ],
             "secrets": [
                 "POST /secrets", "GET /secrets", "GET /secrets/{id}", "POST /secrets/{id}", "DELETE /secrets/{id}",
             ],

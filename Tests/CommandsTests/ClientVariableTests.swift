@@ -21,6 +21,7 @@ import Testing
                 export E2B_API_KEY='e2b_it'\\''s\\'
                 export E2B_API_URL='http://127.0.0.1:3000'
                 export E2B_SANDBOX_URL='http://127.0.0.1:3000'
+                export E2B_VOLUME_API_URL='http://127.0.0.1:3000'
 
                 """
         )
@@ -35,7 +36,7 @@ import Testing
                 export E2B_DOMAIN='e2b.localhost:3443'
                 export SSL_CERT_FILE='/h/all.pem'
                 export NODE_EXTRA_CA_CERTS='/h/a b/ca.pem'
-                unset E2B_API_URL E2B_SANDBOX_URL
+                unset E2B_API_URL E2B_SANDBOX_URL E2B_VOLUME_API_URL
 
                 """
         )

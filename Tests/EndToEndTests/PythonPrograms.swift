@@ -34,6 +34,7 @@ struct PythonPrograms {
             let url = try #require(file["url"]?.string)
             variables["E2B_API_URL"] = url
             variables["E2B_SANDBOX_URL"] = url
+            variables["E2B_VOLUME_API_URL"] = url
         case .tls:
             variables["E2B_DOMAIN"] = try #require(file["domain"]?.string)
             variables["SSL_CERT_FILE"] = try #require(file["certificateFile"]?.string)

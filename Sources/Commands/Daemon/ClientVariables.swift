@@ -33,12 +33,12 @@ package struct ClientVariables: Sendable {
         values = [("MARTLET_API_URL", url), ("MARTLET_API_KEY", key), ("E2B_API_KEY", key)]
         switch way {
         case .plain:
-            values += [("E2B_API_URL", url), ("E2B_SANDBOX_URL", url)]
+            values += [("E2B_API_URL", url), ("E2B_SANDBOX_URL", url), ("E2B_VOLUME_API_URL", url)]
             absent = []
         case .tls(let domain, let trust):
             values.append(("E2B_DOMAIN", domain))
             if let trust { values += [("SSL_CERT_FILE", trust.all), ("NODE_EXTRA_CA_CERTS", trust.authority)] }
-            absent = ["E2B_API_URL", "E2B_SANDBOX_URL"]
+            absent = ["E2B_API_URL", "E2B_SANDBOX_URL", "E2B_VOLUME_API_URL"]
         }
     }
 

@@ -5,6 +5,7 @@ import Linux
 import Machines
 import Records
 import Sandboxes
+import Volumes
 import Wire
 
 extension RESTError {
@@ -15,6 +16,7 @@ extension RESTError {
         case let error as HTTPError: self.init(error.status, error.message)
         case let error as SandboxError: self.init(error)
         case let error as AccessError: self.init(error)
+        case let error as VolumesError: self.init(error)
         case let error as MachineError:
             self.init(error.code == .noSpace ? 507 : 500, "\(error)")
         case let error as LinuxError where error.code == .noSpace: self.init(507, error.message)

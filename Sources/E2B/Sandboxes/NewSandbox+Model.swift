@@ -27,7 +27,11 @@ extension NewSandbox {
         if pauses { throw RESTError.missing("pausing of sandboxes ('autoPause')") }
         if model.mcp != nil { throw RESTError.missing("MCP servers in sandboxes ('mcp')") }
         if model.iam?.tokens?.isEmpty == false { throw RESTError.missing("identity tokens ('iam')") }
-        if model.volumeMounts?.isEmpty == false { throw RESTError.missing("volumes ('volumeMounts')") }
+        if model.volumeMounts?.isEmpty == false {
+            throw RESTError.missing(
+                "volumes in sandboxes ('volumeMounts'); what is in a volume is read and written from outside, with its token"
+            )
+        }
 
         self.init(
             template: template,

@@ -37,10 +37,12 @@ class Awaited:
 
 
 def stand_in(value):
-    return Awaited(value) if type(value).__module__.startswith("e2b.sandbox_sync") else value
+    synchronous = ("e2b.sandbox_sync", "e2b.volume.volume_sync")
+    return Awaited(value) if type(value).__module__.startswith(synchronous) else value
 
 
 Sandbox = e2b.AsyncSandbox if IS_ASYNC else Awaited(e2b.Sandbox)
+Volume = e2b.AsyncVolume if IS_ASYNC else Awaited(e2b.Volume)
 
 
 async def chunks(reader):
