@@ -76,9 +76,8 @@ import Wire
 
     @Test func `is refused when nothing listens there`() async throws {
         try await RunningAgent.run { agent in
-            let listener = try Listener(.loopback(0))
-            let port = Self.port(listener)
-            listener.close()
+            // A port of the kernel's choice could be another test's by now.
+            let port: UInt16 = 1
             await #expect(throws: CallError(.unavailable, "The sandbox is running but port is not open")) {
                 _ = try await agent.link.connect(port: port)
             }

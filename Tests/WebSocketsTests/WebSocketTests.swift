@@ -137,7 +137,7 @@ import Testing
         let server = WebSocket(stream, .server)
         let heard = Task { try await server.receive() }
         // Long enough for a busy machine to answer in.
-        let keeping = Task { try await server.keepAlive(every: .seconds(1)) }
+        let keeping = Task { try await server.keepAlive(every: .seconds(2)) }
         let peer = MessageEncoder(role: .client, frameLimit: .max)
         for _ in 0..<2 {
             #expect(try await raw.read() == [0x89, 0])
