@@ -26,7 +26,7 @@ struct AlternativeBenchmarks: Sendable {
             let start = clock.now
             let machine = try await engine.boot(template.manifest.plan, in: directory())
             do {
-                let line = GuestLine(to: machine.agentAddress)
+                let line = GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections)
                 try await retrying(every: .milliseconds(10), for: .seconds(60)) {
                     await line.isHealthy(within: .seconds(1)) ? () : nil
                 }

@@ -25,7 +25,7 @@ struct BareGuest: Sendable {
                 envVars: template.manifest.environment,
                 defaultUser: template.manifest.user
             )
-            let line = GuestLine(to: machine.agentAddress)
+            let line = GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections)
             return BareGuest(
                 machine: machine,
                 link: try await line.initialize(identity, bootstrap: template.bootstrap)

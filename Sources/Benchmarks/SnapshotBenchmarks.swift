@@ -183,7 +183,7 @@ struct SnapshotBenchmarks: Sendable {
             let machine = try await engine.prepare(template.saved, in: directory()).resume()
             do {
                 let identity = identity()
-                let line = GuestLine(to: machine.agentAddress)
+                let line = GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections)
                 let link = try await line.initialize(identity, bootstrap: template.bootstrap)
                 _ = try await link.run(GuestLink.Command("true"))
                 return Guest(machine: machine, link: link, token: identity.accessToken)
@@ -210,7 +210,7 @@ struct SnapshotBenchmarks: Sendable {
             }
             do {
                 let identity = identity()
-                let line = GuestLine(to: machine.agentAddress)
+                let line = GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections)
                 let link = try await line.renew(identity, token: Secret(token))
                 return Guest(machine: machine, link: link, token: identity.accessToken)
             } catch {

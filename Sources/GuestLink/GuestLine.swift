@@ -11,10 +11,15 @@ package struct GuestLine: Sendable {
     package let address: SocketAddress
     let http: HTTPClient
 
-    package init(to address: SocketAddress) {
+    /// - Parameter takesMany: whether connections may be made at once; else they are made one after the other.
+    package init(to address: SocketAddress, takesMany: Bool = false) {
         self.address = address
-        let dialer = GuestDialer(address)
-        http = HTTPClient { try await dialer.connect() }
+        if takesMany {
+            http = HTTPClient { try await Channel.connect(to: address) }
+        } else {
+            let dialer = GuestDialer(address)
+            http = HTTPClient { try await dialer.connect() }
+        }
     }
 
     /// Whether an agent answers within `limit`, with or without an identity.

@@ -171,6 +171,8 @@ package protocol Machine: Sendable {
     var processID: Int32 { get }
     /// Where the guest's agent can be reached, by anyone on this host: the agent must ask for its token.
     var agentAddress: SocketAddress { get }
+    /// Whether connections may be made there at once; else one after the other, each when the one before was taken.
+    var takesManyConnections: Bool { get }
     /// Set when the engine's process has ended, for whatever reason.
     var ended: Latch<Void> { get }
     /// The last lines the guest wrote to its console.

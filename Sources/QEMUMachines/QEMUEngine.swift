@@ -86,9 +86,9 @@ package struct QEMUEngine: MachineEngine {
             let process = try await start(line, input: state, in: directory)
             do {
                 try await process.qmp.execute("migrate-set-capabilities", QEMUProcess.capabilities)
-                let port = try await process.forwardedPort()
+                let forward = try await process.forward()
                 let origin = QEMUMachine.Origin(identity: identity, files: files, disk: disk)
-                let prepared = QEMUPreparedMachine(process, port: port, state, origin)
+                let prepared = QEMUPreparedMachine(process, forward, state, origin)
                 switch saved.state {
                 case .template(let deviceState): try prepared.take(deviceState: Files.read(deviceState))
                 case .changed(let change): try await prepared.become(change)

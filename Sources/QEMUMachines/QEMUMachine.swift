@@ -23,12 +23,14 @@ final class QEMUMachine: Machine {
 
     let process: QEMUProcess
     let agentAddress: SocketAddress
+    let takesManyConnections: Bool
     let steering = AsyncLock()
     let state: Mutex<State>
 
-    init(_ process: QEMUProcess, port: UInt16, _ origin: Origin?) {
+    init(_ process: QEMUProcess, _ forward: QEMUProcess.Forward, _ origin: Origin?) {
         self.process = process
-        agentAddress = .loopback(port)
+        agentAddress = .loopback(forward.port)
+        takesManyConnections = forward.hasLongQueue
         state = Mutex(State(origin: origin))
     }
 

@@ -7,14 +7,19 @@ import Wire
 /// A QEMU that waits in `-incoming` for its device state.
 final class QEMUPreparedMachine: PreparedMachine {
     private let process: QEMUProcess
-    private let port: UInt16
+    private let forward: QEMUProcess.Forward
     /// QEMU's standard input.
     private let deviceState: Descriptor
     private let origin: Mutex<QEMUMachine.Origin>
 
-    init(_ process: QEMUProcess, port: UInt16, _ deviceState: Descriptor, _ origin: QEMUMachine.Origin) {
+    init(
+        _ process: QEMUProcess,
+        _ forward: QEMUProcess.Forward,
+        _ deviceState: Descriptor,
+        _ origin: QEMUMachine.Origin
+    ) {
         self.process = process
-        self.port = port
+        self.forward = forward
         self.deviceState = deviceState
         self.origin = Mutex(origin)
     }
@@ -79,7 +84,7 @@ final class QEMUPreparedMachine: PreparedMachine {
             throw MachineError(.incompatible, "QEMU could not load the saved state: \(log)")
         }
         try await process.qmp.execute("cont")
-        return QEMUMachine(process, port: port, origin.withLock { $0 })
+        return QEMUMachine(process, forward, origin.withLock { $0 })
     }
 
     func discard() async {

@@ -25,7 +25,7 @@ struct QEMUProcess: Sendable {
 
     /// - Parameter origin: what it was resumed from; nil when it was booted.
     func machine(_ origin: QEMUMachine.Origin?) async throws -> QEMUMachine {
-        QEMUMachine(self, port: try await forwardedPort(), origin)
+        QEMUMachine(self, try await forward(), origin)
     }
 
     /// Writes pages that are the guest's own into the memory of a QEMU that waits for its state. It must come first: devices
@@ -52,16 +52,25 @@ struct QEMUProcess: Sendable {
     /// Connections that may wait for the forward; QEMU has one wait, and loses others for seconds or for good.
     private static let backlog: Int32 = 1024
 
-    /// The port that the kernel chose for the forward to the guest's agent, made ready for many connections at once.
-    func forwardedPort() async throws -> UInt16 {
+    /// The way to the guest's agent.
+    struct Forward: Sendable {
+        /// On this host's loopback, of the kernel's choice.
+        let port: UInt16
+        /// Whether many connections may wait there. Where the kernel does not let us see to it, as some containers' does not,
+        /// they have to come one by one.
+        let hasLongQueue: Bool
+    }
+
+    /// Finds the forward, and makes it ready for many connections at once.
+    func forward() async throws -> Forward {
         let answer = try await qmp.execute("human-monitor-command", ["command-line": "info usernet"])
         // One line per socket: protocol and state, descriptor, source address, source port, destination address, …
         for line in (answer.string ?? "").split(whereSeparator: \.isNewline) where line.contains("HOST_FORWARD") {
             let fields = line.split(separator: " ")
             guard fields.count > 3, let port = UInt16(fields[3]) else { continue }
-            // Where the kernel does not let us, as some containers' does not, bursts of connections stay slow.
-            if let number = Int32(fields[1]) { try? handle.setBacklog(Self.backlog, of: number) }
-            return port
+            guard let number = Int32(fields[1]) else { return Forward(port: port, hasLongQueue: false) }
+            let isLong = (try? handle.setBacklog(Self.backlog, of: number)) != nil
+            return Forward(port: port, hasLongQueue: isLong)
         }
         throw MachineError(.startFailed, "QEMU does not say which port leads to the guest: \(answer.string ?? "")")
     }

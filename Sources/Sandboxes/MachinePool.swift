@@ -79,7 +79,10 @@ final class MachinePool: Sendable {
             let prepared = try await engine.prepare(template.saved, in: directory)
             do {
                 let machine = try await prepared.resume()
-                return try await finish(machine, GuestLine(to: machine.agentAddress))
+                return try await finish(
+                    machine,
+                    GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections)
+                )
             } catch {
                 await prepared.discard()
                 throw error

@@ -273,7 +273,10 @@ package final class SandboxRegistry: Sendable {
                 try await records.remove(record.id)
                 continue
             }
-            let link = GuestLink(GuestLine(to: machine.agentAddress), token: token)
+            let link = GuestLink(
+                GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections),
+                token: token
+            )
             // One that was being made when the daemon died may not have its identity yet; nobody has ever heard of it.
             guard (try? await withDeadline(.seconds(10), { try await link.call(ListProcesses.self, Empty()) })) != nil
             else {

@@ -103,7 +103,7 @@ struct MachineBuild {
     private func prepare(_ machine: any Machine, bootstrap: Secret) async throws -> [String: String] {
         do {
             try await atStep(.health)
-            let line = GuestLine(to: machine.agentAddress)
+            let line = GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections)
             try await waitForAgent(machine, line)
             progress.line("the guest answers")
             try await atStep(.identity)

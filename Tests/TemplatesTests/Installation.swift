@@ -85,6 +85,7 @@ final class QuietEngine: MachineEngine {
 }
 
 final class QuietMachine: Machine {
+    let takesManyConnections = true
     let directory: String
     let processID: Int32 = 0
     let ended = Latch<Void>()
