@@ -70,38 +70,23 @@ package struct Program: Sendable {
     ///
     /// - Parameter line: called with each line of both streams as it comes.
     package func run(line: (@Sendable (String) -> Void)? = nil) async throws -> Output {
-        let stdin = try Descriptor.pipe()
-        let stdout = try Descriptor.pipe()
-        let stderr = try Descriptor.pipe()
-        var spawn = Spawn(
+        let child = try PipedChild(
             path: path,
             arguments: [path] + arguments,
             environment: environment,
-            input: stdin.reading,
-            output: stdout.writing,
-            error: stderr.writing
+            directory: directory
         )
-        spawn.directory = directory
-        // Its own session: a Ctrl-C at our terminal is ours to handle, and a kill reaches all that it started.
-        spawn.startsSession = true
-        let child = try ChildProcess.start(spawn)
-        for used in [stdin.reading, stdout.writing, stderr.writing] { used.close() }
-        let feed = try Channel(stdin.writing)
-        let out = try Channel(stdout.reading)
-        let err = try Channel(stderr.reading)
         return try await withTaskCancellationHandler {
-            async let fed: Void = Self.feed(input, to: feed)
-            async let output = Self.collect(out, line: line)
-            async let error = Self.collect(err, line: line)
+            async let fed: Void = Self.feed(input, to: child.input)
+            async let output = Self.collect(child.output, line: line)
+            async let error = Self.collect(child.errors, line: line)
             let result = try await (output, error)
             await fed
-            let status = try await child.exit.value()
+            let status = try await child.child.exit.value()
             try Task.checkCancellation()
             return Output(status: status, output: result.0, error: result.1)
         } onCancel: {
-            // Once it was collected, its number may be another's.
-            if child.exit.current == nil { kill(-child.pid, SIGKILL) }
-            child.send(SIGKILL)
+            child.kill()
         }
     }
 

@@ -82,10 +82,7 @@
 
     /// A child of this process.
     private final class LocalProcess: AgentProcess {
-        private let child: ChildProcess
-        private let input: Channel
-        private let output: Channel
-        private let errors: Channel
+        private let program: PipedChild
         private let files: TemporaryFiles
 
         init(
@@ -95,51 +92,32 @@
             directory: String?,
             files: TemporaryFiles
         ) throws {
-            let stdin = try Descriptor.pipe()
-            let stdout = try Descriptor.pipe()
-            let stderr = try Descriptor.pipe()
-            // Some room for the moments in which this program does not get to read: F_SETPIPE_SZ. More would need a privilege.
-            _ = fcntl(stdout.reading.raw, 1031, 1024 * 1024)
-            var spawn = Spawn(
+            program = try PipedChild(
                 path: path,
                 arguments: arguments,
                 environment: environment,
-                input: stdin.reading,
-                output: stdout.writing,
-                error: stderr.writing
+                directory: directory,
+                // Some room for the moments in which this program does not get to read.
+                outputCapacity: 1024 * 1024
             )
-            spawn.directory = directory
-            // A Ctrl-C at our terminal is ours to pass on, and a kill reaches all that it started.
-            spawn.startsSession = true
-            child = try ChildProcess.start(spawn)
-            for used in [stdin.reading, stdout.writing, stderr.writing] { used.close() }
-            input = try Channel(stdin.writing)
-            output = try Channel(stdout.reading)
-            errors = try Channel(stderr.reading)
             self.files = files
         }
 
-        func readOutput() async throws -> [UInt8] { try await output.read() }
-        func readErrors() async throws -> [UInt8] { try await errors.read() }
-        func write(_ bytes: [UInt8]) async throws { try await input.write(bytes) }
-        func closeInput() async throws { input.close() }
+        func readOutput() async throws -> [UInt8] { try await program.output.read() }
+        func readErrors() async throws -> [UInt8] { try await program.errors.read() }
+        func write(_ bytes: [UInt8]) async throws { try await program.input.write(bytes) }
+        func closeInput() async throws { program.input.close() }
 
         func send(_ signal: AgentSignal) async {
             switch signal {
-            case .interrupt: child.send(SIGINT)
-            case .terminate: child.send(SIGTERM)
-            case .kill: kill()
+            case .interrupt: program.child.send(SIGINT)
+            case .terminate: program.child.send(SIGTERM)
+            case .kill: program.kill()
             }
         }
 
-        private func kill() {
-            // Once it was collected, its number may be another's.
-            if child.exit.current == nil { Glibc.kill(-child.pid, SIGKILL) }
-            child.send(SIGKILL)
-        }
-
         func exit() async throws -> AgentExit {
-            switch try await child.exit.value() {
+            switch try await program.child.exit.value() {
             case .exited(let status): .exited(status)
             case .signalled(let signal): .signalled(signal)
             }
@@ -148,8 +126,8 @@
         func release() async { releaseNow() }
 
         private func releaseNow() {
-            kill()
-            for channel in [input, output, errors] { channel.close() }
+            program.kill()
+            for channel in [program.input, program.output, program.errors] { channel.close() }
             files.remove()
         }
 

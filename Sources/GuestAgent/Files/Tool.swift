@@ -4,10 +4,11 @@ import Linux
 
 /// A program of the guest that the agent lets do its work, with pipes to all three ends.
 struct Tool: Sendable {
-    let child: ChildProcess
-    let input: Channel
-    let output: Channel
-    let error: Channel
+    private let program: PipedChild
+
+    var child: ChildProcess { program.child }
+    var input: Channel { program.input }
+    var output: Channel { program.output }
 
     /// Starts a program with the rights of a user. Blocks.
     static func start(
@@ -16,45 +17,30 @@ struct Tool: Sendable {
         for place: Place,
         switchesUser: Bool
     ) throws -> Tool {
-        let input = try Descriptor.pipe()
-        let output = try Descriptor.pipe()
-        let error = try Descriptor.pipe()
         guard let program = Program.find(name, path: "/bin:/usr/bin") else {
             throw HTTPError(501, "There is no '\(name)' in this guest")
         }
-        var spawn = Spawn(
-            path: program,
-            arguments: [name] + arguments,
-            // What it says is read, so it must be in one language.
-            environment: ["PATH": "/usr/bin:/bin", "HOME": place.account.home, "LC_ALL": "C"],
-            input: input.reading,
-            output: output.writing,
-            error: error.writing
-        )
-        spawn.directory = "/"
-        spawn.startsSession = true
-        if switchesUser {
-            let account = place.account
-            spawn.user = Spawn.User(uid: account.uid, gid: account.gid, groups: account.groups)
-        }
-        let child = try ChildProcess.start(spawn)
-        for end in [input.reading, output.writing, error.writing] { end.close() }
+        let account = place.account
         return Tool(
-            child: child,
-            input: try Channel(input.writing),
-            output: try Channel(output.reading),
-            error: try Channel(error.reading)
+            program: try PipedChild(
+                path: program,
+                arguments: [name] + arguments,
+                // What it says is read, so it must be in one language.
+                environment: ["PATH": "/usr/bin:/bin", "HOME": account.home, "LC_ALL": "C"],
+                directory: "/",
+                user: switchesUser ? Spawn.User(uid: account.uid, gid: account.gid, groups: account.groups) : nil
+            )
         )
     }
 
     /// Gives it a body to read, up to its end; one that stops reading says why in other ways.
     func feed(_ body: BodyReader) async throws {
-        defer { input.close() }
+        defer { program.input.close() }
         while true {
             let bytes = try await body.read()
             if bytes.isEmpty { return }
             do {
-                try await input.write(bytes)
+                try await program.input.write(bytes)
             } catch is LinuxError {
                 return
             }
@@ -64,7 +50,7 @@ struct Tool: Sendable {
     /// Its first words on standard error; the rest is read and dropped, so that it never waits.
     func words() async -> String {
         var words: [UInt8] = []
-        while let bytes = try? await error.read(), !bytes.isEmpty {
+        while let bytes = try? await program.errors.read(), !bytes.isEmpty {
             if words.count < 4096 { words += bytes }
         }
         return String(decoding: words, as: UTF8.self)
@@ -73,6 +59,6 @@ struct Tool: Sendable {
     /// Ends it if it has not ended.
     func stop() {
         child.send(SIGKILL)
-        for channel in [input, output, error] { channel.close() }
+        for channel in [program.input, program.output, program.errors] { channel.close() }
     }
 }
