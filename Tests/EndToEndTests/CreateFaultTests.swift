@@ -75,7 +75,7 @@ struct `a create that is disturbed` {
                 #expect(registry.list().isEmpty, "\(step)")
                 #expect(try await ids(database).isEmpty, "\(step)")
                 #expect(Files.list(martlet.home.machines).isEmpty, "\(step)")
-                try await retrying(every: .milliseconds(10), for: .seconds(30)) {
+                try await retrying(every: .milliseconds(10), for: .seconds(120)) {
                     martlet.machines().isEmpty ? () : nil
                 }
             }
@@ -100,7 +100,7 @@ struct `a create that is disturbed` {
                     #expect(step == .tunnels || step == .done, "\(step)")
                     #expect(try await sandbox.ended.value() == .machineEnded)
                 }
-                try await retrying(every: .milliseconds(10), for: .seconds(30)) {
+                try await retrying(every: .milliseconds(10), for: .seconds(120)) {
                     let records = try await ids(database)
                     return records.isEmpty && registry.list().isEmpty ? () : nil
                 }
@@ -120,7 +120,7 @@ struct `a create that is disturbed` {
                     // On a busy machine the create may be done before its machine is seen; then it is tried again.
                     for _ in 0..<20 where status != 128 + signal {
                         let (output, _) = try await martlet.martlet(live: ["create"]) { command in
-                            let machine = try await retrying(every: .milliseconds(2), for: .seconds(60)) {
+                            let machine = try await retrying(every: .milliseconds(2), for: .seconds(120)) {
                                 martlet.machines().first
                             }
                             // Held still, so that the create can not end by itself any more.
@@ -134,7 +134,7 @@ struct `a create that is disturbed` {
                                 _ = try await martlet.client.call(KillSandbox.self, reference)
                             }
                         }
-                        try await retrying(every: .milliseconds(20), for: .seconds(30)) {
+                        try await retrying(every: .milliseconds(20), for: .seconds(120)) {
                             let sandboxes = try await martlet.sandboxes()
                             let isClean = sandboxes.isEmpty && martlet.machines().isEmpty
                             return isClean && Files.list(martlet.home.machines).isEmpty ? () : nil

@@ -77,7 +77,7 @@ struct `the daemon's end` {
             try await Installation.slots.withPermit {
                 try await martlet.start(["--pool", "0"])
                 let (output, _) = try await martlet.martlet(live: ["create"]) { _ in
-                    try await retrying(every: .milliseconds(2), for: .seconds(60)) {
+                    try await retrying(every: .milliseconds(2), for: .seconds(120)) {
                         martlet.machines().isEmpty ? nil : ()
                     }
                     try await martlet.endDaemon(signal)
@@ -86,7 +86,7 @@ struct `the daemon's end` {
                 #expect(output.errorText.hasPrefix("martlet: "), "\(output.errorText)")
                 // Only a daemon that could not clean up leaves that to the next one.
                 if signal != SIGKILL {
-                    try await retrying(every: .milliseconds(10), for: .seconds(30)) {
+                    try await retrying(every: .milliseconds(10), for: .seconds(120)) {
                         martlet.machines().isEmpty ? () : nil
                     }
                 }

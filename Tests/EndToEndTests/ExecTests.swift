@@ -88,7 +88,7 @@ extension Martlet {
                     "echo a word to the kernel > /dev/kmsg; echo 7 > /proc/sys/kernel/printk; echo '<0>seen on the console' > /dev/kmsg"
                 )
                 #expect(said.status == .exited(0), "\(said.errorText)")
-                try await retrying(every: .milliseconds(50), for: .seconds(30)) {
+                try await retrying(every: .milliseconds(50), for: .seconds(120)) {
                     try await martlet.martlet(["logs", "--console", sandbox.id]).text.contains("seen on the console")
                         ? () : nil
                 }

@@ -44,7 +44,7 @@ extension Installation {
 
     /// Waits until neither the daemon nor the host knows of a sandbox whose machine lived in `directory`.
     func forgets(_ sandbox: SandboxInfo, _ directory: String) async throws {
-        try await retrying(every: .milliseconds(20), for: .seconds(60)) { [self] in
+        try await retrying(every: .milliseconds(20), for: .seconds(120)) { [self] in
             let isListed = try await sandboxes().contains { $0.id == sandbox.id }
             return isListed || Files.exists("/proc/\(sandbox.processID)") || Files.exists(directory) ? nil : ()
         }
@@ -53,7 +53,7 @@ extension Installation {
 
 /// Sends bytes to a port as they are, and gives what comes back until the other side closes.
 func raw(_ text: String, to port: UInt16) async throws -> String {
-    try await withDeadline(.seconds(30)) {
+    try await withDeadline(.seconds(120)) {
         let channel = try await Channel.connect(to: .loopback(port))
         defer { channel.close() }
         try await channel.write(Array(text.utf8))

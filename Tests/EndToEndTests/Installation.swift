@@ -124,7 +124,7 @@ final class Installation: Sendable {
         spawn.startsSession = true
         let child = try ChildProcess.start(spawn)
         daemon.withLock { $0 = child }
-        _ = try await retrying(every: .milliseconds(20), for: .seconds(60)) { [self] in
+        _ = try await retrying(every: .milliseconds(20), for: .seconds(120)) { [self] in
             if child.exit.current != nil { throw Unexpected("The daemon ended at once: \(daemonLog)") }
             return try? await client.call(GetDaemon.self, Empty())
         }

@@ -71,7 +71,7 @@ extension Martlet {
                 run.child.send(SIGINT)
                 run.child.send(SIGINT)
                 _ = try await run.child.exit.value()
-                try await retrying(every: .milliseconds(50), for: .seconds(30)) {
+                try await retrying(every: .milliseconds(50), for: .seconds(120)) {
                     try await martlet.sandboxes().contains { $0.id == sandbox.id } ? nil : ()
                 }
             }
@@ -96,7 +96,7 @@ extension Martlet {
             let martlet = try shared()
             _ = try await disturbed(martlet) { run, sandbox in
                 run.child.send(SIGKILL)
-                try await retrying(every: .milliseconds(50), for: .seconds(30)) {
+                try await retrying(every: .milliseconds(50), for: .seconds(120)) {
                     try await martlet.sandboxes().contains { $0.id == sandbox.id } ? nil : ()
                 }
             }

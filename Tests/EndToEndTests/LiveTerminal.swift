@@ -83,7 +83,7 @@ final class LiveTerminal: Sendable {
             if state.isOver { return latch.set(false) }
             state.expected = (text, latch)
         }
-        let isShown = (try? await withDeadline(.seconds(60)) { try await latch.value() }) ?? false
+        let isShown = (try? await withDeadline(.seconds(150)) { try await latch.value() }) ?? false
         guard isShown else { throw Unexpected("'\(text)' was never shown, but: \(shown)") }
     }
 

@@ -44,7 +44,7 @@ struct `a server in a sandbox` {
             try #require(placed.status == .exited(0), "\(placed.errorText)")
             let line = ["exec", sandbox.id, "--", "python3", "-u", "/tmp/server.py", "8080"]
             _ = try await martlet.martlet(live: line) { server in
-                _ = try await retrying(every: .milliseconds(20), for: .seconds(60)) {
+                _ = try await retrying(every: .milliseconds(20), for: .seconds(120)) {
                     try await Self.curl(Ways(martlet), ["-H", "E2b-Sandbox-Id: \(sandbox.id)"], "8080", "/").status
                         == 200 ? () : nil
                 }
@@ -154,7 +154,7 @@ struct `a server in a sandbox` {
                 seen += String(decoding: try await open.read(), as: UTF8.self)
             }
             _ = try await martlet.client.call(KillSandbox.self, SandboxReference(id: sandbox.id))
-            let rest = try await withDeadline(.seconds(60)) {
+            let rest = try await withDeadline(.seconds(120)) {
                 var rest: [UInt8] = []
                 while true {
                     let bytes = try await open.read()

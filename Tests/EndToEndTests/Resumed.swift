@@ -87,7 +87,7 @@ struct Resumed: Sendable {
     /// Runs a shell command as root and gives what it wrote.
     @discardableResult
     func shell(_ text: String) async throws -> String {
-        let result = try await withDeadline(.seconds(60)) {
+        let result = try await withDeadline(.seconds(120)) {
             try await link.run(GuestLink.Command("/bin/bash", ["-c", text], user: "root"))
         }
         guard result.status == 0 else {

@@ -43,7 +43,7 @@ extension Martlet {
                 let both = try await martlet.martlet(["sandbox", "kill", id, "--metadata", "who=ana"])
                 #expect(both.status == .exited(2))
                 try await martlet.martlet(["sandbox", "timeout", id, "0"])
-                try await retrying(every: .milliseconds(20), for: .seconds(60)) {
+                try await retrying(every: .milliseconds(20), for: .seconds(120)) {
                     try await martlet.sandboxes().contains { $0.id == id } ? nil : ()
                 }
             }
@@ -58,7 +58,7 @@ extension Martlet {
                 #expect(started.status == .exited(0))
                 #expect(started.output.isEmpty)
                 let pid = try #require(Int32(started.errorText.filter { !$0.isWhitespace }))
-                try await retrying(every: .milliseconds(50), for: .seconds(60)) {
+                try await retrying(every: .milliseconds(50), for: .seconds(120)) {
                     try await martlet.exec(sandbox, "cat", "/tmp/mark").text == "begun\n" ? () : nil
                 }
                 #expect(try await martlet.exec(sandbox, "kill", "-0", "\(pid)").status == .exited(0))
@@ -110,7 +110,7 @@ extension Martlet {
         @Test func `tell what a sandbox uses`() async throws {
             let martlet = try shared()
             try await martlet.withSandbox { sandbox in
-                try await retrying(every: .milliseconds(200), for: .seconds(60)) {
+                try await retrying(every: .milliseconds(200), for: .seconds(120)) {
                     try await martlet.martlet(["sandbox", "metrics", sandbox.id]).text.contains("memory") ? () : nil
                 }
                 let metrics = try await martlet.martlet(["sandbox", "metrics", "-o", "json", sandbox.id])

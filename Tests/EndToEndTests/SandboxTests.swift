@@ -172,7 +172,7 @@ extension Martlet {
             let martlet = try shared()
             let made = try await martlet.martlet(["create", "--timeout", "1s"])
             let id = String(made.text.split(separator: "\n").first ?? "")
-            try await retrying(every: .milliseconds(50), for: .seconds(60)) {
+            try await retrying(every: .milliseconds(50), for: .seconds(120)) {
                 try await martlet.sandboxes().contains { $0.id == id } ? nil : ()
             }
         }

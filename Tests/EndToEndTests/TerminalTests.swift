@@ -36,7 +36,7 @@ extension Martlet {
         }
 
         private func isForgotten(_ martlet: Installation, noted name: String) async throws {
-            try await retrying(every: .milliseconds(20), for: .seconds(60)) {
+            try await retrying(every: .milliseconds(20), for: .seconds(120)) {
                 try await sandbox(martlet, noted: name) == nil ? () : nil
             }
         }
@@ -137,11 +137,11 @@ extension Martlet {
         @Test func `is put back after a crash, and its sandbox ends by itself`() async throws {
             let installation = try shared()
             try await Installation.slots.withPermit {
-                let line = ["sandbox", "create", "--timeout", "3s", "--metadata", "test=crash"]
+                let line = ["sandbox", "create", "--timeout", "12s", "--metadata", "test=crash"]
                 let status = try await martlet(installation, line) { terminal in
                     try await terminal.shows("$ ")
                     // Longer than the sandbox would live if nobody prolonged its life.
-                    try await terminal.types("sleep 4; echo sle''pt\r")
+                    try await terminal.types("sleep 13; echo sle''pt\r")
                     try await terminal.shows("slept")
                     terminal.child.send(SIGSEGV)
                     _ = try await terminal.child.exit.value()
