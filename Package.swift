@@ -173,7 +173,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "CLinux", "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink",
-                "Sandboxes", "Snapshots", "Records",
+                "Access", "Sandboxes", "Snapshots", "Records",
             ]
         ),
     ]

@@ -39,7 +39,7 @@ extension CallError {
         switch code {
         case .notFound, .templateNotFound: .notFound
         case .templateBroken: .failedPrecondition
-        case .noSpace: .resourceExhausted
+        case .noSpace, .tooMany: .resourceExhausted
         default: .unavailable
         }
     }

@@ -27,6 +27,8 @@ struct DaemonOptions: Sendable {
     var isBackground: Bool
     /// How many machines wait per template.
     var poolSize: Int
+    /// How many sandboxes each owner of a key may have at once; nil is without limit.
+    var sandboxesPerOwner: Int?
     /// Nil: found out by trying.
     var accelerator: Accelerator?
     /// Below which sandboxes have host names.
@@ -93,6 +95,7 @@ enum Daemon {
             home: home,
             database: database,
             poolSize: options.poolSize,
+            limitPerOwner: options.sandboxesPerOwner,
             log: log
         )
         let gateway = GuestGateway(upstream: upstream)

@@ -8,6 +8,7 @@ package struct SandboxError: Error, Sendable, CustomStringConvertible {
         package static let templateNotFound = Code(rawValue: "template_not_found")
         package static let templateBroken = Code(rawValue: "template_broken")
         package static let startFailed = Code(rawValue: "start_failed")
+        package static let tooMany = Code(rawValue: "too_many_sandboxes")
         package static let ended = Code(rawValue: "ended")
         package static let noSpace = Code(rawValue: "no_space")
         package static let shuttingDown = Code(rawValue: "shutting_down")

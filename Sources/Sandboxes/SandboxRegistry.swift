@@ -37,6 +37,7 @@ package final class SandboxRegistry: Sendable {
     private let home: Home
     let records: SandboxRecords
     private let pool: MachinePool
+    private let quota: SandboxQuota
     private let state = Mutex(State())
     private let beforeStep: @Sendable (CreateStep) async throws -> Void
     private let log: @Sendable (String) -> Void
@@ -46,6 +47,7 @@ package final class SandboxRegistry: Sendable {
         home: Home,
         database: Database,
         poolSize: Int,
+        limitPerOwner: Int? = nil,
         beforeStep: @escaping @Sendable (CreateStep) async throws -> Void = { _ in },
         log: @escaping @Sendable (String) -> Void
     ) {
@@ -57,6 +59,7 @@ package final class SandboxRegistry: Sendable {
         archive = JournalArchive(home)
         records = SandboxRecords(database)
         pool = MachinePool(engine: engine, home: home, size: poolSize)
+        quota = SandboxQuota(limit: limitPerOwner)
     }
 
     package var identity: MachineIdentity { engine.identity }
@@ -83,6 +86,8 @@ package final class SandboxRegistry: Sendable {
         guard !state.withLock({ $0.isClosed }) else {
             throw SandboxError(.shuttingDown, "The daemon is stopping; try again when it has started")
         }
+        try quota.enter(request.owner)
+        undo.add { [quota] in quota.leave(request.owner) }
         try await beforeStep(.template)
         let template = try templates.template(request.template)
 
@@ -247,7 +252,8 @@ package final class SandboxRegistry: Sendable {
     /// Keeps of a sandbox that has ended what is to be kept.
     func forget(_ sandbox: Sandbox, _ reason: StopReason) async {
         await archive.keep(EndedSandbox(sandbox.record, reason, at: Date()), sandbox.journal.known)
-        _ = state.withLock { $0.running.removeValue(forKey: sandbox.id) }
+        let known = state.withLock { $0.running.removeValue(forKey: sandbox.id) }
+        if known != nil { quota.leave(sandbox.record.owner) }
         try? await records.remove(sandbox.id)
         if reason == .machineEnded { log("sandbox \(sandbox.id): its machine ended by itself") }
     }
@@ -296,6 +302,7 @@ package final class SandboxRegistry: Sendable {
                 let created = Int64(sandbox.record.created.timeIntervalSince1970 * 1_000_000)
                 state.lastCreated = max(state.lastCreated, created)
             }
+            quota.note(sandbox.record.owner)
             openTunnels(sandbox)
             try adopt(sandbox)
         }

@@ -1,4 +1,5 @@
 import HTTP
+import Sandboxes
 import Testing
 
 @testable import E2B
@@ -72,6 +73,12 @@ import Testing
         let plain = try RESTError(404, "No").answer
         #expect(String(decoding: plain.body, as: UTF8.self) == #"{"code":404,"message":"No"}"#)
         #expect(plain.headers["Should-Retry"] == nil)
+    }
+
+    @Test func `of one sandbox too many is final`() throws {
+        let answer = try RESTError(SandboxError(.tooMany, "enough") as any Error).answer
+        #expect(answer.status == 429)
+        #expect(answer.headers["Should-Retry"] == "false")
     }
 
     @Test(arguments: [

@@ -1,3 +1,4 @@
+import Access
 import Linux
 import QEMUMachines
 import Records
@@ -18,6 +19,8 @@ struct `making a sandbox` {
                 home: martlet.home,
                 database: database,
                 poolSize: 0,
+                // The place that a failed create took is free again, or the next one would not fail as it should.
+                limitPerOwner: 1,
                 beforeStep: { if $0 == failing.step { throw Failed() } },
                 log: { _ in }
             )
@@ -36,6 +39,15 @@ struct `making a sandbox` {
             failing.step = nil
             let sandbox = try await registry.create(NewSandbox(template: "claude"))
             #expect(sandbox.isRunning)
+            await #expect { try await registry.create(NewSandbox(template: "claude")) } throws: { error in
+                (error as? SandboxError)?.code == .tooMany
+            }
+            var other = NewSandbox(template: "claude")
+            other.owner = Owner(rawValue: "ana")
+            let others = try await registry.create(other)
+            try await registry.kill(sandbox.id)
+            #expect(others.isRunning)
+            #expect(try await registry.create(NewSandbox(template: "claude")).isRunning)
             await registry.close(keepingSandboxes: false)
             await database.close()
         }

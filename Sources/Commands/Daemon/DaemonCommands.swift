@@ -25,6 +25,12 @@ enum DaemonCommands {
             .value("--port", "PORT", "Port on 127.0.0.1; 0 takes any that is free", default: "3000"),
             .value("--pool", "N", "Machines kept waiting, per template", default: "2"),
             .value(
+                "--max-sandboxes",
+                "N",
+                "Sandboxes at once, per owner of keys",
+                default: .described("without limit")
+            ),
+            .value(
                 "--accelerator",
                 "NAME",
                 "kvm or tcg",
@@ -51,6 +57,7 @@ enum DaemonCommands {
             port: UInt16(try invocation.integer("--port", in: 0...65_535) ?? 3000),
             isBackground: invocation.flag("--background"),
             poolSize: try invocation.integer("--pool", in: 0...64) ?? 2,
+            sandboxesPerOwner: try invocation.integer("--max-sandboxes", in: 1...100_000),
             accelerator: try invocation.choice("--accelerator", as: AcceleratorName.self)?.accelerator,
             domain: try domain(invocation),
             tls: try tls(invocation, surroundings)

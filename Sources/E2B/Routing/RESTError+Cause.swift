@@ -31,6 +31,7 @@ extension RESTError {
     private init(_ error: SandboxError) {
         switch error.code {
         case .notFound, .ended, .templateNotFound: self.init(404, error.message)
+        case .tooMany: self.init(429, error.message, shouldRetry: false)
         case .noSpace: self.init(507, "\(error)")
         case .shuttingDown: self.init(503, error.message)
         default: self.init(500, "\(error)")
