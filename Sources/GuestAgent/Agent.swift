@@ -42,6 +42,8 @@ package final class Agent: Sendable {
     private let settings: AgentSettings
     private let authority: Authority
     private let processes: Processes
+    private let hold: Hold
+    private let connections = OpenConnections()
     private let tunnels: Tunnels
     private let ports = Ports()
     private let watchers = Watchers()
@@ -65,6 +67,7 @@ package final class Agent: Sendable {
             spoolDirectory: settings.spoolDirectory,
             journal: journal
         )
+        hold = Hold(processes.groups)
         tunnels = Tunnels(patience: settings.tunnelPatience)
         let requester = Requesters(users: settings.users, authority: authority)
         download = Download(requester: requester)
@@ -90,7 +93,7 @@ package final class Agent: Sendable {
     ///   - listener: where the host asks.
     ///   - gateway: on the loopback, where programs of the guest find the way out.
     package func run(on listener: Listener, gateway: Listener) async throws {
-        let server = HTTPServer { [self] exchange in
+        let server = HTTPServer(connections: connections) { [self] exchange in
             do {
                 try await answer(exchange)
             } catch let error as CallError {
@@ -129,6 +132,10 @@ package final class Agent: Sendable {
         case ("GET", GuestProtocol.packPath): try await archives.pack(exchange)
         case ("POST", GuestProtocol.tunnelPath): try await tunnels.park(exchange)
         case ("POST", GuestProtocol.connectPath): try await ports.connect(exchange)
+        case ("POST", GuestProtocol.holdPath): try await hold.answer(exchange)
+        case ("DELETE", GuestProtocol.holdPath):
+            try await hold.end()
+            try await exchange.respond(204)
         case ("POST", GuestProtocol.releasePath): try await release(exchange)
         default: throw HTTPError(404, "There is no '\(request.method) \(request.path)' in this guest")
         }
@@ -151,14 +158,23 @@ package final class Agent: Sendable {
         if settings.ownsMachine { try await BlockingPool.run { try MachineIdentity.apply(identity) } }
         try authority.take(identity, headers)
         dropConnections()
-        journal.empty()
-        try await BlockingPool.run { [samples] in samples.restart() }
+        if identity.renewal != nil {
+            // The host of before is not at their other ends any more, which nothing would tell.
+            connections.closeOthers(than: exchange)
+        }
+        if identity.renewal != .resume {
+            journal.empty()
+            watchers.removeAll()
+            try await BlockingPool.run { [samples] in samples.restart() }
+        }
+        try await hold.end()
         try await exchange.respond(204)
     }
 
     /// Ends what the guest does for its owner, and forgets whose it was.
     private func release(_ exchange: Exchange) async throws {
         await processes.killAll()
+        try await hold.end()
         authority.release()
         dropConnections()
         watchers.removeAll()

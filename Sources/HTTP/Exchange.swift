@@ -5,7 +5,7 @@ import Synchronization
 package final class Exchange: Sendable {
     package let request: RequestHead
     package let body: BodyReader
-    private let line: Wireline
+    let line: Wireline
     private let progress = Progress()
     /// Whether the connection can carry another request after this one.
     let staysOpen: Mutex<Bool>

@@ -7,16 +7,21 @@ package struct HTTPServer: Sendable {
     package typealias Handler = @Sendable (Exchange) async throws -> Void
 
     private let limits: HTTPLimits
+    private let connections: OpenConnections?
     private let handler: Handler
     private let answer: @Sendable (any Error, Exchange) async throws -> Void
 
-    /// - Parameter answer: how an error of the handler is told; the default is a small JSON object.
+    /// - Parameters:
+    ///   - connections: where each connection is found as long as it is open.
+    ///   - answer: how an error of the handler is told; the default is a small JSON object.
     package init(
         limits: HTTPLimits = HTTPLimits(),
+        connections: OpenConnections? = nil,
         answer: (@Sendable (any Error, Exchange) async throws -> Void)? = nil,
         handler: @escaping Handler
     ) {
         self.limits = limits
+        self.connections = connections
         self.handler = handler
         self.answer = answer ?? Self.answerPlainly
     }
@@ -46,6 +51,8 @@ package struct HTTPServer: Sendable {
     /// Serves one connection until it ends.
     package func serve(_ stream: any ByteStream) async {
         let line = Wireline(stream)
+        connections?.add(line)
+        defer { connections?.remove(line) }
         await withTaskCancellationHandler {
             do {
                 while try await serveNext(line) {}

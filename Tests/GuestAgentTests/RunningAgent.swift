@@ -28,6 +28,7 @@ struct RunningAgent: Sendable {
         isIdentified: Bool = true,
         users: Users? = nil,
         tunnelPatience: Duration = .seconds(10),
+        controlGroups: String? = nil,
         _ body: @Sendable @escaping (RunningAgent) async throws -> Void
     ) async throws {
         let home = try temporaryDirectory()
@@ -36,7 +37,7 @@ struct RunningAgent: Sendable {
             bootstrap: SecretHash(of: secret),
             users: users ?? .caller(home: home),
             ownsMachine: false,
-            controlGroups: nil,
+            controlGroups: controlGroups,
             spoolDirectory: home
         )
         settings.tunnelPatience = tunnelPatience
@@ -62,7 +63,7 @@ struct RunningAgent: Sendable {
         return setxattr(home, "user.test", "1", 1, 0) == 0
     }
 
-    private static func temporaryDirectory() throws -> String {
+    static func temporaryDirectory() throws -> String {
         var template = Array("/tmp/martlet-agent-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw LinuxError("make a temporary directory") }
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -12,6 +12,25 @@ final class Authority: Sendable {
         var variables: [String: String] = [:]
         var defaultUser: String?
         var defaultDirectory: String?
+
+        init() {}
+
+        init(_ identity: GuestIdentity) {
+            variables = identity.envVars
+            defaultUser = identity.defaultUser
+            defaultDirectory = identity.defaultWorkdir
+        }
+
+        /// Those of a guest that had these.
+        func renewed(_ identity: GuestIdentity) -> Surroundings {
+            var next = self
+            switch identity.renewal {
+            case nil: return Surroundings(identity)
+            case .resume: break
+            case .fork: next.variables.merge(identity.envVars) { $1 }
+            }
+            return next
+        }
     }
 
     private enum State {
@@ -52,13 +71,13 @@ final class Authority: Sendable {
 
     /// Makes `identity` the guest's own, if that is still allowed.
     func take(_ identity: GuestIdentity, _ headers: Headers) throws(HTTPError) {
-        let surroundings = Surroundings(
-            variables: identity.envVars,
-            defaultUser: identity.defaultUser,
-            defaultDirectory: identity.defaultWorkdir
-        )
         let isTaken = state.withLock { state in
             guard Self.mayIdentify(headers, state) else { return false }
+            let surroundings =
+                switch state {
+                case .sealed: Surroundings(identity)
+                case .open(_, let had): had.renewed(identity)
+                }
             state = .open(token: SecretHash(of: identity.accessToken), surroundings)
             return true
         }

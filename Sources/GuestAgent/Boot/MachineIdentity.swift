@@ -17,11 +17,21 @@ enum MachineIdentity {
             let piece = Array(entropy[start..<min(start + 256, entropy.count)])
             try check("add entropy") { clinux_add_entropy(piece, piece.count) }
         }
+        try markGeneration()
+        // It is who it was, and may have changed its names itself.
+        if identity.renewal == .resume { return }
         try check("set the host name") { clinux_set_hostname(identity.hostname) }
         try write("\(identity.hostname)\n", to: "/etc/hostname")
         // sudo and others look their own host up and complain when it is not there.
         try write("127.0.0.1 localhost \(identity.hostname)\n::1 localhost\n", to: "/etc/hosts")
         try write("\(identity.machineID)\n", to: "/etc/machine-id")
+    }
+
+    /// Tells programs that this machine may go on elsewhere, too. Never empty: written over what was there, of one length.
+    private static func markGeneration() throws(LinuxError) {
+        try Mounts.directory("/run/martlet")
+        let file = try Descriptor.open(GuestProtocol.generationFile, O_WRONLY | O_CREAT, mode: 0o644)
+        try file.writeAll("\(Random.hex(16))\n".utf8)
     }
 
     static func write(_ text: String, to path: String) throws(LinuxError) {

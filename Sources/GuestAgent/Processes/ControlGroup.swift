@@ -30,6 +30,21 @@ final class ControlGroups: Sendable {
         _ = awaited.withLock { $0.remove(group.path) }
     }
 
+    /// Lets everything in all groups stand still, or go on. Blocks until that is so, but not for ever: what is inside the
+    /// kernel then stops before it would come out of it.
+    func setFrozen(_ isFrozen: Bool) throws(LinuxError) {
+        let file = try Descriptor.open("\(directory)/cgroup.freeze", O_WRONLY)
+        try file.writeAll(Array((isFrozen ? "1" : "0").utf8))
+        guard isFrozen else { return }
+        for _ in 0..<Self.freezingSteps {
+            if Accounts.text(of: "\(directory)/cgroup.events").contains("frozen 1") { return }
+            usleep(1000)
+        }
+    }
+
+    /// In milliseconds.
+    private static let freezingSteps = 500
+
     /// Removes groups that processes have left, and those of daemons that have ended since. Blocks.
     func sweep() {
         for name in (try? Directory.names(directory)) ?? [] where UInt64(name) != nil {

@@ -19,7 +19,7 @@ final class Processes: Sendable {
     }
 
     private let byPID = Mutex<[UInt32: GuestProcess]>([:])
-    private let groups: ControlGroups?
+    let groups: ControlGroups?
     private let spoolDirectory: String
     private let journal: Journal
 

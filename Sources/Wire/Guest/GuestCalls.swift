@@ -18,6 +18,16 @@ public struct GuestIdentity: Codable, Sendable, Hashable {
     public var envVars: [String: String]
     public var defaultUser: String?
     public var defaultWorkdir: String?
+    /// What a guest that is somebody's already becomes; nil forgets whose it was, and what happened in it.
+    public var renewal: Renewal?
+
+    /// How a machine that was saved while it belonged to somebody goes on.
+    public enum Renewal: String, Codable, Sendable, Hashable {
+        /// As the sandbox that it was: names, variables and the journal stay.
+        case resume
+        /// As another one: its own names, the variables that it had with the new ones in their place, an empty journal.
+        case fork
+    }
 
     public init(
         accessToken: String,
@@ -27,7 +37,8 @@ public struct GuestIdentity: Codable, Sendable, Hashable {
         machineID: String,
         envVars: [String: String],
         defaultUser: String? = nil,
-        defaultWorkdir: String? = nil
+        defaultWorkdir: String? = nil,
+        renewal: Renewal? = nil
     ) {
         self.accessToken = accessToken
         self.timeNanoseconds = timeNanoseconds
@@ -37,6 +48,7 @@ public struct GuestIdentity: Codable, Sendable, Hashable {
         self.envVars = envVars
         self.defaultUser = defaultUser
         self.defaultWorkdir = defaultWorkdir
+        self.renewal = renewal
     }
 }
 
@@ -65,6 +77,14 @@ public enum GuestProtocol {
     /// `POST` here with the token makes the guest nobody's again: its processes end, its token is void, and the bootstrap
     /// secret opens it once more. The last call of a template build.
     public static let releasePath = "/martlet/release"
+    /// `POST` here with this `Upgrade` lets the guest's processes stand still, and says ``heldLine`` when they do. They go on
+    /// when the host ends the connection, when the guest gets another identity, or after a `DELETE` here.
+    public static let holdPath = "/martlet/hold"
+    public static let holdUpgrade = "martlet-hold"
+    public static let heldLine = "held\n"
+    /// A file of the guest whose content changes each time a saved machine goes on: whoever keeps a random generator of its
+    /// own seeds it anew then.
+    public static let generationFile = "/run/martlet/generation"
     /// What stands in for an API key in the guest; the gateway puts the real one in its place.
     public static let placeholderKey = "sk-ant-martlet-placeholder-the-gateway-has-the-key"
     /// Raised when host and guest would no longer understand each other; a template names the one it was made with.

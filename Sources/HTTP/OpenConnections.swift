@@ -1,0 +1,22 @@
+import Synchronization
+
+/// The connections that a server has now, for one who must end them from outside.
+package final class OpenConnections: Sendable {
+    private let lines = Mutex<[ObjectIdentifier: Wireline]>([:])
+
+    package init() {}
+
+    func add(_ line: Wireline) {
+        lines.withLock { $0[ObjectIdentifier(line)] = line }
+    }
+
+    func remove(_ line: Wireline) {
+        _ = lines.withLock { $0.removeValue(forKey: ObjectIdentifier(line)) }
+    }
+
+    /// Closes all but the one that a request came by; whoever answers on one of them finds its client gone.
+    package func closeOthers(than exchange: Exchange) {
+        let others = lines.withLock { lines in lines.values.filter { $0 !== exchange.line } }
+        for line in others { line.close() }
+    }
+}
