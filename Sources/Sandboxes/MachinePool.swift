@@ -108,7 +108,8 @@ final class MachinePool: Sendable {
             environment: [:]
         )
         let guest = try await line.initialize(identity, bootstrap: template.bootstrap)
-        for _ in 0..<2 { _ = try await guest.run(GuestLink.Command("true")) }
+        // A login shell, as E2B's clients start it for each command: its code is then translated, too.
+        for _ in 0..<2 { _ = try await guest.run(GuestLink.Command("/bin/bash", ["-l", "-c", "true"])) }
         try await guest.release()
     }
 
