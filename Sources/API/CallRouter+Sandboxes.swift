@@ -31,6 +31,15 @@ extension CallRouter {
             try await refusing { try await sandboxes.kill(request.id) }
             return Empty()
         }
+        on(ForkSandbox.self) { request, context in
+            try await refusing {
+                let wish = ForkRequest(count: request.count, lifetime: request.lifetime.map { .seconds($0) })
+                let parent = try sandboxes.sandbox(request.id)
+                let fork = try await sandboxes.fork(parent, wish) { try? await context.exchange.clientGone() }
+                guard let fork else { throw CallError(.canceled, "The caller went away") }
+                return ForkSandbox.Response(fork, sandboxes)
+            }
+        }
         on(SetSandboxLifetime.self) { request, _ in
             try await refusing {
                 let sandbox = try sandboxes.sandbox(request.id)
@@ -93,6 +102,20 @@ extension SandboxInfo {
             memoryMiB: sandbox.template.shape.memoryMiB,
             isolation: "microvm (\(sandboxes.identity.accelerator.rawValue))",
             processID: sandbox.machine.processID
+        )
+    }
+}
+
+extension ForkSandbox.Response {
+    init(_ fork: Fork, _ sandboxes: SandboxRegistry) {
+        self.init(
+            sandboxes: fork.sandboxes.map { SandboxInfo($0, sandboxes) },
+            failures: fork.children.compactMap { child in
+                guard case .failure(let error) = child else { return nil }
+                return CallError(refusing: error).message
+            },
+            pauseMilliseconds: fork.pause / .milliseconds(1),
+            holdMilliseconds: fork.hold / .milliseconds(1)
         )
     }
 }

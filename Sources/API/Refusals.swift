@@ -40,6 +40,7 @@ extension CallError {
         case .notFound, .templateNotFound: .notFound
         case .templateBroken: .failedPrecondition
         case .noSpace, .tooMany: .resourceExhausted
+        case .invalidRequest: .invalidArgument
         default: .unavailable
         }
     }

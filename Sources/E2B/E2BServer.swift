@@ -119,6 +119,7 @@ package struct E2BServer: Sendable {
         table.add("POST", "/sandboxes/{id}/resume", sandboxes.resume)
         table.add("POST", "/sandboxes/{id}/timeout", sandboxes.setTimeout)
         table.add("POST", "/sandboxes/{id}/refreshes", sandboxes.refresh)
+        table.add("POST", "/sandboxes/{id}/fork", sandboxes.fork)
     }
 
     private static func addLogs(_ logs: LogEndpoints, to table: inout RouteTable<Endpoint>) {
@@ -155,7 +156,6 @@ package struct E2BServer: Sendable {
     /// What is not there yet says so, by name.
     private static func addMissing(_ sandboxes: SandboxEndpoints, to table: inout RouteTable<Endpoint>) {
         table.add("POST", "/sandboxes/{id}/pause", sandboxes.missing("pausing of sandboxes"))
-        table.add("POST", "/sandboxes/{id}/fork", sandboxes.missing("forks of sandboxes"))
         table.add("POST", "/sandboxes/{id}/snapshots", sandboxes.missing("snapshots"))
         table.add("PUT", "/sandboxes/{id}/network", sandboxes.missing("network rules that change while a sandbox runs"))
         let rest = [

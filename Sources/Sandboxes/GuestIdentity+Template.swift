@@ -20,4 +20,17 @@ extension GuestIdentity {
             defaultWorkdir: template.directory
         )
     }
+
+    /// What a guest is told that was saved as another sandbox and becomes the sandbox `id`: all else it has already.
+    init(fork id: String, token: Secret) {
+        self.init(
+            accessToken: token.exposed { $0 },
+            timeNanoseconds: Int64(Date().timeIntervalSince1970 * 1_000_000_000),
+            entropy: Data(Random.bytes(64)),
+            hostname: id,
+            machineID: Random.hex(16),
+            envVars: ["E2B_SANDBOX_ID": id],
+            renewal: .fork
+        )
+    }
 }

@@ -10,6 +10,8 @@ package struct SandboxError: Error, Sendable, CustomStringConvertible {
         package static let startFailed = Code(rawValue: "start_failed")
         package static let tooMany = Code(rawValue: "too_many_sandboxes")
         package static let ended = Code(rawValue: "ended")
+        /// It asks for what there is not.
+        package static let invalidRequest = Code(rawValue: "invalid_request")
         package static let noSpace = Code(rawValue: "no_space")
         package static let shuttingDown = Code(rawValue: "shutting_down")
     }

@@ -1,5 +1,6 @@
 import Access
 import FoundationEssentials
+import Linux
 import Wire
 
 /// Why a sandbox is no more.
@@ -95,6 +96,17 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
         self.trafficToken = trafficToken
         ownerName = request.owner
         lifecycleChoice = request.lifecycle
+    }
+
+    /// One that goes on from where this one is, under its own name; what opens it is new.
+    func forked(id: String, machine: String, created: Date, lifetime: Duration?) -> SandboxRecord {
+        var child = self
+        child.id = id
+        child.machine = machine
+        child.created = created
+        child.ends = lifetime.map { created.addingTimeInterval($0 / .seconds(1)) }
+        child.trafficToken = trafficToken == nil ? nil : Random.hex(32)
+        return child
     }
 }
 

@@ -33,13 +33,13 @@ package final class SandboxRegistry: Sendable {
     package let templates: TemplateStore
     /// What sandboxes that have ended left.
     package let archive: JournalArchive
-    private let engine: any MachineEngine
-    private let home: Home
+    let engine: any MachineEngine
+    let home: Home
     let records: SandboxRecords
     private let pool: MachinePool
-    private let quota: SandboxQuota
+    let quota: SandboxQuota
     private let state = Mutex(State())
-    private let beforeStep: @Sendable (CreateStep) async throws -> Void
+    let beforeStep: @Sendable (CreateStep) async throws -> Void
     private let log: @Sendable (String) -> Void
 
     package init(
@@ -83,9 +83,7 @@ package final class SandboxRegistry: Sendable {
     }
 
     private func create(_ request: NewSandbox, _ undo: inout UndoStack) async throws -> Sandbox {
-        guard !state.withLock({ $0.isClosed }) else {
-            throw SandboxError(.shuttingDown, "The daemon is stopping; try again when it has started")
-        }
+        try checkOpen()
         try quota.enter(request.owner)
         undo.add { [quota] in quota.leave(request.owner) }
         try await beforeStep(.template)
@@ -155,8 +153,15 @@ package final class SandboxRegistry: Sendable {
         }
     }
 
+    /// - Throws: ``SandboxError/Code/shuttingDown`` when nothing is made any more.
+    func checkOpen() throws {
+        guard !state.withLock({ $0.isClosed }) else {
+            throw SandboxError(.shuttingDown, "The daemon is stopping; try again when it has started")
+        }
+    }
+
     /// Now, in microseconds, and later than ever before: lists are in this order, and no two sandboxes are equally old.
-    private func nextCreated() -> Date {
+    func nextCreated() -> Date {
         let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
         let created = state.withLock { state in
             state.lastCreated = max(now, state.lastCreated + 1)
@@ -182,7 +187,7 @@ package final class SandboxRegistry: Sendable {
         }
     }
 
-    private func openTunnels(_ sandbox: Sandbox) {
+    func openTunnels(_ sandbox: Sandbox) {
         guard let carrier = state.withLock({ $0.carrier }) else { return }
         sandbox.openTunnels { [weak sandbox] opening, stream in
             if let sandbox { await carrier(sandbox, opening, stream) }
@@ -191,7 +196,7 @@ package final class SandboxRegistry: Sendable {
     }
 
     /// Takes a sandbox into the registry and watches its machine.
-    private func adopt(_ sandbox: Sandbox) throws {
+    func adopt(_ sandbox: Sandbox) throws {
         try state.withLock { state in
             guard !state.isClosed else {
                 throw SandboxError(.shuttingDown, "The daemon is stopping; try again when it has started")
@@ -290,6 +295,8 @@ package final class SandboxRegistry: Sendable {
                 try await records.remove(record.id)
                 continue
             }
+            // It was about to be forked: nobody is left who would let it go on.
+            try? await withDeadline(.seconds(10)) { try await link.endHolds() }
             kept.insert(record.machine)
             found.append(
                 Sandbox(record: record, template: template, machine: machine, link: link, token: token)

@@ -14,6 +14,7 @@ enum SandboxGroup {
             CreateCommand.terminal, ConnectCommand.command, ListCommand.command(as: "list", aliases: ["ls"]),
             ListCommand.info, ExecCommand.command(aliases: ["ex"]), LogsCommand.command(aliases: ["lg"]),
             MetricsCommand.command, KillCommand.command(aliases: ["kl"]), TimeoutCommand.command,
+            ForkCommand.command,
         ],
         group: "Sandboxes"
     )

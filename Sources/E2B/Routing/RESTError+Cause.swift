@@ -33,6 +33,7 @@ extension RESTError {
         case .notFound, .ended, .templateNotFound: self.init(404, error.message)
         case .tooMany: self.init(429, error.message, shouldRetry: false)
         case .noSpace: self.init(507, "\(error)")
+        case .invalidRequest: self.init(400, error.message)
         case .shuttingDown: self.init(503, error.message)
         default: self.init(500, "\(error)")
         }

@@ -121,6 +121,49 @@ public enum SetSandboxLifetime: UnaryCall {
     }
 }
 
+/// Makes sandboxes that go on from where a running one is, while it goes on, too.
+///
+/// Each child is made or fails by itself.
+public enum ForkSandbox: UnaryCall {
+    public static let name = "martlet.v1.Sandboxes/Fork"
+
+    public struct Request: Codable, Sendable, Hashable {
+        public var id: String
+        /// 1 to 100.
+        public var count: Int
+        /// Seconds until each child is ended; nil means never.
+        public var lifetime: Double?
+
+        public init(id: String, count: Int = 1, lifetime: Double? = nil) {
+            self.id = id
+            self.count = count
+            self.lifetime = lifetime
+        }
+    }
+
+    public struct Response: Codable, Sendable, Hashable {
+        public var sandboxes: [SandboxInfo]
+        /// Why the others could not be made, one sentence each.
+        public var failures: [String]
+        /// For how long the parent's machine stood still.
+        public var pauseMilliseconds: Double
+        /// For how long the parent's processes did, that included.
+        public var holdMilliseconds: Double
+
+        public init(
+            sandboxes: [SandboxInfo],
+            failures: [String],
+            pauseMilliseconds: Double,
+            holdMilliseconds: Double
+        ) {
+            self.sandboxes = sandboxes
+            self.failures = failures
+            self.pauseMilliseconds = pauseMilliseconds
+            self.holdMilliseconds = holdMilliseconds
+        }
+    }
+}
+
 /// Reads what programs in a sandbox did and wrote, the oldest first; see ``ReadJournal``. The whole id of one that has ended
 /// gives what is kept of it.
 public enum ReadSandboxLogs: UnaryCall {

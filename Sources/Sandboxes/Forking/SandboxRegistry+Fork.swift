@@ -1,0 +1,216 @@
+import GuestLink
+import Linux
+import Machines
+import Records
+import Wire
+
+/// Sandboxes that go on from where another one is.
+///
+///     processes held ─► checkpoint, in memory ─► processes go on            the parent; nothing is written to disk
+///     engine started ─► becomes the checkpoint ─► record ─► resume ─► identity ─► processes go on       each child
+///
+/// The first engines start while the checkpoint is taken. A child's processes run only when it has its own names, token, clock
+/// and randomness. What the parent's machine left in its directory each child links into its own, so it may end meanwhile.
+extension SandboxRegistry {
+    /// Children that are being made at the same moment; more only slow each other down.
+    private static let atOnce = 4
+    /// How long a guest may take to become somebody else, on a host that is busy with its brothers.
+    private static let renewalLimit = Duration.seconds(60)
+
+    /// Makes sandboxes that go on from where `parent` is now, while it goes on, too.
+    ///
+    /// - Throws: when the parent can not be saved; then there are no children.
+    package func fork(_ parent: Sandbox, _ request: ForkRequest) async throws -> Fork {
+        guard ForkRequest.counts.contains(request.count) else {
+            throw SandboxError(
+                .invalidRequest,
+                "A sandbox is forked into \(ForkRequest.counts.lowerBound) to \(ForkRequest.counts.upperBound) at once, not "
+                    + "\(request.count)"
+            )
+        }
+        try checkOpen()
+        let checkpoint = Latch<Result<HeldCheckpoint, any Error>>()
+        let permits = AsyncSemaphore(Self.atOnce)
+        return try await withThrowingTaskGroup(of: (Int, Result<Sandbox, any Error>).self) { group in
+            for number in 0..<request.count {
+                group.addTask { [self] in
+                    let result = await Task.result {
+                        try await permits.withPermit { try await self.child(of: parent, request, checkpoint) }
+                    }
+                    return (number, result)
+                }
+            }
+            let held: HeldCheckpoint
+            do {
+                held = try await save(parent)
+            } catch {
+                checkpoint.set(.failure(error))
+                // Each of them finds out and leaves nothing.
+                while try await group.next() != nil {}
+                throw error
+            }
+            checkpoint.set(.success(held))
+            var children: [(number: Int, result: Result<Sandbox, any Error>)] = []
+            while let child = try await group.next() { children.append(child) }
+            children.sort { $0.number < $1.number }
+            return Fork(children: children.map(\.result), pause: held.pause, hold: held.hold)
+        }
+    }
+
+    /// The same for somebody who may lose patience; when nobody waits for the children any more, none is left.
+    ///
+    /// - Parameter gone: returns when the caller has gone.
+    /// - Returns: nil when the caller had gone.
+    package func fork(
+        _ parent: Sandbox,
+        _ request: ForkRequest,
+        unless gone: @escaping @Sendable () async -> Void
+    ) async throws -> Fork? {
+        try await withThrowingTaskGroup(of: Fork?.self) { group in
+            group.addTask { try await self.fork(parent, request) }
+            group.addTask {
+                await gone()
+                return nil
+            }
+            defer { group.cancelAll() }
+            if let first = try await group.next(), let fork = first { return fork }
+            group.cancelAll()
+            while let rest = try? await group.next() {
+                for sandbox in rest?.sandboxes ?? [] { try? await kill(sandbox.id) }
+            }
+            return nil
+        }
+    }
+
+    // MARK: The parent
+
+    private struct HeldCheckpoint: Sendable {
+        let saved: SavedMachine
+        let change: MachineChange
+        let pause: Duration
+        let hold: Duration
+    }
+
+    private func save(_ parent: Sandbox) async throws -> HeldCheckpoint {
+        let clock = ContinuousClock()
+        let machine = parent.machine
+        let (checkpoint, begin) = try await parent.link.holding {
+            let begin = clock.now
+            return (try await machine.checkpoint(), begin)
+        }
+        let hold = clock.now - begin
+        guard let change = checkpoint.saved.change, let pause = checkpoint.pause else {
+            throw SandboxError(.startFailed, "The sandbox '\(parent.id)' can not be forked: its machine was not saved")
+        }
+        return HeldCheckpoint(saved: checkpoint.saved, change: change, pause: pause, hold: hold)
+    }
+
+    // MARK: A child
+
+    private func child(
+        of parent: Sandbox,
+        _ request: ForkRequest,
+        _ checkpoint: Latch<Result<HeldCheckpoint, any Error>>
+    ) async throws -> Sandbox {
+        var undo = UndoStack()
+        do {
+            return try await child(of: parent, request, checkpoint, &undo)
+        } catch {
+            await undo.run()
+            throw error
+        }
+    }
+
+    private func child(
+        of parent: Sandbox,
+        _ request: ForkRequest,
+        _ checkpoint: Latch<Result<HeldCheckpoint, any Error>>,
+        _ undo: inout UndoStack
+    ) async throws -> Sandbox {
+        let owner = parent.record.owner
+        try quota.enter(owner)
+        undo.add { [quota] in quota.leave(owner) }
+        try await beforeStep(.machine)
+        let prepared = try await prepare(parent, checkpoint)
+        undo.add { await prepared.discard() }
+
+        try await beforeStep(.record)
+        let id = "i\(Random.name(20))"
+        let token = Secret(Random.hex(32))
+        let record = parent.record.forked(
+            id: id,
+            machine: prepared.directory.split(separator: "/").last.map(String.init) ?? "",
+            created: nextCreated(),
+            lifetime: request.lifetime
+        )
+        try await records.insert(record, token: token)
+        undo.add { [records] in try? await records.remove(id) }
+
+        try await beforeStep(.resume)
+        let machine = try await prepared.resume()
+
+        try await beforeStep(.identity)
+        let line = GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections)
+        let link = try await renew(line, id, token, from: parent.token, machine)
+
+        let sandbox = Sandbox(record: record, template: parent.template, machine: machine, link: link, token: token)
+        try await beforeStep(.tunnels)
+        openTunnels(sandbox)
+        undo.add { await sandbox.stop(.startFailed) }
+        try await beforeStep(.done)
+        try adopt(sandbox)
+        return sandbox
+    }
+
+    /// An engine that is about to go on as the parent was.
+    private func prepare(
+        _ parent: Sandbox,
+        _ checkpoint: Latch<Result<HeldCheckpoint, any Error>>
+    ) async throws -> any PreparedMachine {
+        try Files.makeDirectory(home.machines)
+        let directory = "\(home.machines)/f\(Random.name(12))"
+        // A template that was built anew is still under its sandboxes, but can not be prepared by its name any more.
+        guard checkpoint.current == nil,
+            let template = try? templates.build(parent.record.buildID, name: parent.record.template)
+        else { return try await engine.prepare(try await checkpoint.value().get().saved, in: directory) }
+        let prepared = try await engine.prepare(template.saved, in: directory)
+        do {
+            try await prepared.become(try await checkpoint.value().get().change)
+            return prepared
+        } catch {
+            await prepared.discard()
+            throw error
+        }
+    }
+
+    /// Makes a guest that was saved as the parent the sandbox `id`; who has the parent's token knows nothing of it.
+    private func renew(
+        _ line: GuestLine,
+        _ id: String,
+        _ token: Secret,
+        from parent: Secret,
+        _ machine: any Machine
+    ) async throws -> GuestLink {
+        do {
+            return try await withDeadline(Self.renewalLimit) {
+                try await line.renew(GuestIdentity(fork: id, token: token), token: parent)
+            }
+        } catch {
+            throw SandboxError(
+                .startFailed,
+                "The guest of sandbox '\(id)', a fork, did not take its identity; its console ends: "
+                    + "\(machine.consoleTail().suffix(300))",
+                cause: error
+            )
+        }
+    }
+}
+
+extension Task where Success == Never, Failure == Never {
+    /// What came of `body`, in this task.
+    fileprivate static func result<Value: Sendable>(
+        _ body: () async throws -> Value
+    ) async -> Result<Value, any Error> {
+        do { return .success(try await body()) } catch { return .failure(error) }
+    }
+}
