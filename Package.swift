@@ -45,6 +45,7 @@ let package = Package(
         module("TLS", ["Linux", "COpenSSL"]),
         module("RPC", ["Linux", "HTTP", "Wire"]),
         module("WebSockets", ["Linux", "HTTP"]),
+        module("Terminals", ["Linux", "HTTP", "WebSockets", "RPC", "Wire"]),
 
         // Secrets on the host, sealed.
         module("Secrets", ["Linux", "Records", "Wire", "COpenSSL"]),
@@ -68,7 +69,7 @@ let package = Package(
         ),
 
         // The guest.
-        module("GuestAgent", ["CLinux", "CZlib", "Linux", "HTTP", "RPC", "Wire"]),
+        module("GuestAgent", ["CLinux", "CZlib", "Linux", "HTTP", "WebSockets", "RPC", "Wire"]),
         .executableTarget(
             name: "martlet-guest",
             dependencies: ["CLinux", "GuestAgent"],
@@ -117,7 +118,8 @@ let package = Package(
         module(
             "Commands",
             [
-                "Arguments", "Linux", "HTTP", "TLS", "RPC", "Wire", "Schemas", "MCP", "ScriptedModel", "Machines",
+                "Arguments", "Linux", "HTTP", "TLS", "RPC", "Terminals", "Wire", "Schemas", "MCP", "ScriptedModel",
+                "Machines",
                 "QEMUMachines", "Sandboxes", "Templates", "Gateway", "Router", "Runs", "API", "Records", "Access",
                 "E2B", "Volumes",
             ]
@@ -151,8 +153,12 @@ let package = Package(
         tests("GatewayTests", ["Gateway", "Cassettes", "HTTP", "Linux", "Records", "Wire"]),
         tests("TLSTests", ["TLS", "HTTP", "Linux"]),
         tests("WebSocketsTests", ["WebSockets", "HTTP", "Linux", "Wire"]),
+        tests("TerminalsTests", ["Terminals", "GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),
         tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),
-        tests("GuestAgentTests", ["CLinux", "GuestAgent", "GuestLink", "Linux", "HTTP", "RPC", "Wire"]),
+        tests(
+            "GuestAgentTests",
+            ["CLinux", "GuestAgent", "GuestLink", "Linux", "HTTP", "WebSockets", "RPC", "Wire"]
+        ),
         tests(
             "RouterTests",
             ["Router", "GuestAgent", "GuestLink", "TLS", "HTTP", "Linux", "RPC", "Sandboxes", "Wire"]

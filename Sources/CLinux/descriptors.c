@@ -54,6 +54,8 @@ int clinux_set_window_size(int fd, uint16_t columns, uint16_t rows) {
     return ioctl(fd, TIOCSWINSZ, &size);
 }
 
+int clinux_signal_foreground(int primary, int signal) { return ioctl(primary, TIOCSIG, signal); }
+
 int clinux_unlinked_file(const char *directory) { return open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }
 int clinux_open_pidfd(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 int clinux_borrow_descriptor(int pidfd, int number) { return (int)syscall(SYS_pidfd_getfd, pidfd, number, 0); }

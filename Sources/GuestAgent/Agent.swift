@@ -53,6 +53,9 @@ package final class Agent: Sendable {
     private let upload: Upload
     private let composition: Composition
     private let archives: Archives
+    private let terminals: TerminalService
+    private let execs: ExecService
+    private let visits = Visits()
     private let router: CallRouter
 
     package init(_ settings: AgentSettings) throws {
@@ -74,6 +77,8 @@ package final class Agent: Sendable {
         upload = Upload(requester: requester)
         composition = Composition(requester: requester)
         archives = Archives(requester: requester)
+        terminals = TerminalService(processes: processes, requester: requester, visits: visits)
+        execs = ExecService(processes: processes, requester: requester, visits: visits)
         var router = CallRouter()
         ProcessService(processes: processes, requester: requester).register(in: &router)
         FilesystemService(requester: requester, watchers: watchers).register(in: &router)
@@ -120,6 +125,7 @@ package final class Agent: Sendable {
         if request.path == "/init", request.method == "POST" { return try await identify(exchange) }
         try authority.admit(request.headers)
         if try await router.route(exchange) { return }
+        if try await terminals.route(exchange) { return }
         switch (request.method, request.path) {
         case ("GET", "/files"): try await download.answer(exchange)
         case ("POST", "/files"): try await Self.hearingOut(exchange, upload.answer)
@@ -128,6 +134,7 @@ package final class Agent: Sendable {
             let sample = try await BlockingPool.run { [samples] in samples.measure() }
             try await exchange.respond(json: Metrics(sample))
         case ("GET", "/envs"): try await exchange.respond(json: authority.surroundings.variables)
+        case ("GET", GuestProtocol.execPath): try await execs.answer(exchange)
         case ("POST", GuestProtocol.unpackPath): try await Self.hearingOut(exchange, archives.unpack)
         case ("GET", GuestProtocol.packPath): try await archives.pack(exchange)
         case ("POST", GuestProtocol.tunnelPath): try await tunnels.park(exchange)
@@ -186,6 +193,7 @@ package final class Agent: Sendable {
     private func dropConnections() {
         tunnels.dropAll()
         ports.dropAll()
+        visits.endAll()
     }
 
     /// Reads a body to its end also where it is refused: many clients send all of it before they look for the answer, and

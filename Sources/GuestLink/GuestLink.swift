@@ -37,6 +37,9 @@ package struct GuestLink: Sendable {
         try await http.withResponse(to: request, body: body, handle)
     }
 
+    /// The client for somebody else's requests to switch protocols, each on a connection of its own.
+    package var upgrades: HTTPClient { http }
+
     package func call<Call: UnaryCall>(_ call: Call.Type, _ request: Call.Request, user: String? = nil) async throws
         -> Call.Response
     {
@@ -223,7 +226,7 @@ package struct GuestLink: Sendable {
         return head
     }
 
-    private static func check(_ answer: (head: ResponseHead, body: [UInt8]), _ action: String) throws {
+    static func check(_ answer: (head: ResponseHead, body: [UInt8]), _ action: String) throws {
         if answer.head.status < 300 { return }
         let words = (try? JSONValue(parsing: answer.body))?["message"]?.string
         throw CallError(

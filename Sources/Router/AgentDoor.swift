@@ -7,10 +7,16 @@ import Wire
 /// The agent checks the token that a request carries. Here it is given one only where it was earned otherwise: by a signature, or
 /// by being somebody whom the daemon trusts.
 enum AgentDoor {
+    private static let paths: Set<String> = [
+        "/health", "/metrics", "/envs", "/files", GuestProtocol.terminalsPath, GuestProtocol.execPath,
+    ]
+    private static let trees = [
+        "/files/", "\(GuestProtocol.terminalsPath)/", "/process.Process/", "/filesystem.Filesystem/",
+    ]
+
     /// Whether a path is for those outside. All others are between host and guest, or nothing.
     static func isOpen(_ path: String) -> Bool {
-        ["/health", "/metrics", "/envs", "/files"].contains(path)
-            || ["/files/", "/process.Process/", "/filesystem.Filesystem/"].contains { path.hasPrefix($0) }
+        paths.contains(path) || trees.contains { path.hasPrefix($0) }
     }
 
     /// Gives the token that the request is to carry.

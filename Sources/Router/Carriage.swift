@@ -121,6 +121,7 @@ struct Carriage: Sendable {
         do {
             switch way {
             case .agent(let link):
+                if let upgrade { return try await converse(with: link.upgrades, switchingTo: upgrade) }
                 try await link.forward(head, body: try await body()) { try await pass($0) }
             case .port(let client):
                 if let upgrade { return try await converse(with: client, switchingTo: upgrade) }

@@ -207,6 +207,9 @@ package final class WebSocket: Sendable {
         }.value
     }
 
+    /// Ends the connection without a word: it is of no use any more.
+    package func abandon() { stream.close() }
+
     private func sendClose(_ closing: Closing) async throws {
         try await writing.withLock { [self] in
             let isFirst = state.withLock { state in

@@ -30,6 +30,8 @@ void clinux_raise_open_files(void);
 int clinux_set_nonblocking(int fd);
 int clinux_open_pty(int *subsidiary);
 int clinux_set_window_size(int fd, uint16_t columns, uint16_t rows);
+/// Signals what runs in the foreground of a terminal, by the terminal's primary end: SIGINT, SIGQUIT and SIGTSTP only.
+int clinux_signal_foreground(int primary, int signal);
 /// Makes a terminal hand over every key as it is, until ``clinux_restore_terminal``, the end of the process, or a signal that
 /// crashes it; one at a time. Returns -1 when it is none, or when one is raw already.
 int clinux_make_terminal_raw(int terminal);

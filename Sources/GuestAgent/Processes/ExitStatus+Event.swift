@@ -35,8 +35,12 @@ enum SignalName {
     private static let numbers: [String: Int32] = [
         "SIGNAL_SIGTERM": SIGTERM, "SIGNAL_SIGKILL": SIGKILL, "SIGNAL_SIGINT": SIGINT, "SIGNAL_SIGHUP": SIGHUP,
         "SIGNAL_SIGQUIT": SIGQUIT, "SIGNAL_SIGUSR1": SIGUSR1, "SIGNAL_SIGUSR2": SIGUSR2, "SIGNAL_SIGWINCH": SIGWINCH,
-        "SIGNAL_SIGSTOP": SIGSTOP, "SIGNAL_SIGCONT": SIGCONT,
+        "SIGNAL_SIGSTOP": SIGSTOP, "SIGNAL_SIGCONT": SIGCONT, "SIGNAL_SIGTSTP": SIGTSTP, "SIGNAL_SIGALRM": SIGALRM,
+        "SIGNAL_SIGPIPE": SIGPIPE,
     ]
+
+    /// The number of a signal that is named as people do, in either case.
+    static func number(plain name: String) throws(CallError) -> Int32 { try number("SIGNAL_\(name.uppercased())") }
 
     static func number(_ name: String) throws(CallError) -> Int32 {
         guard let number = numbers[name] else {

@@ -22,7 +22,11 @@ final class GuestProcess: Sendable {
 
     let config: ProcessConfig
     let tag: String?
-    let isSpooled: Bool
+    /// Whose rights it has.
+    let user: String
+    /// When it was started, in seconds since 1970.
+    let created = Int64(time(nil))
+    let hasTerminal: Bool
     let input: ProcessInputs
     let output: any OutputStore
     /// Set when the process has ended and all its output is in ``output``.
@@ -44,6 +48,7 @@ final class GuestProcess: Sendable {
 
     init(
         _ request: StartProcess.Request,
+        user: String,
         child: ChildProcess,
         group: ControlGroup?,
         outlets: [Outlet],
@@ -53,7 +58,8 @@ final class GuestProcess: Sendable {
     ) {
         config = request.process
         tag = request.tag
-        isSpooled = request.spool ?? false
+        hasTerminal = request.pty != nil
+        self.user = user
         self.child = child
         self.group = group
         self.outlets = outlets
@@ -64,6 +70,8 @@ final class GuestProcess: Sendable {
 
     var pid: UInt32 { UInt32(child.pid) }
     var isRunning: Bool { child.exit.current == nil }
+    /// Whether its output stays until somebody has read it.
+    var isOutputKept: Bool { output is any ResumableOutput }
 
     /// Carries the output until the process has ended.
     ///

@@ -1,7 +1,8 @@
+import Linux
 import Synchronization
 import Wire
 
-/// Hands output to whoever listens now, and keeps nothing.
+/// Hands output to whoever listens now, and keeps of a terminal's what a person who comes later wants to see.
 ///
 /// Each reader has a bounded queue. A process waits while every reader's queue is full, so a single slow reader slows it
 /// down and loses nothing. Where another reader keeps up, the one that does not is cut off with an error instead: it must
@@ -29,6 +30,7 @@ final class LiveOutput: OutputStore {
 
     private struct State {
         var queues: [UInt64: Queue] = [:]
+        var scrollback: Scrollback
         var nextKey: UInt64 = 0
         var isFinished = false
 
@@ -37,6 +39,7 @@ final class LiveOutput: OutputStore {
             let listening = queues.filter { !$0.value.isCutOff }
             let ready = listening.filter { evenIfFull || !$0.value.isFull }
             if ready.isEmpty, !listening.isEmpty { return false }
+            scrollback.append(chunk.bytes)
             for key in listening.keys {
                 if ready[key] == nil { queues[key]?.isCutOff = true } else { queues[key]?.append(chunk) }
             }
@@ -46,8 +49,13 @@ final class LiveOutput: OutputStore {
 
     static let queueLimit = 1024 * 1024
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let changes = Changes()
+
+    /// - Parameter scrollback: how many bytes are kept for ``lateReader()``.
+    init(scrollback: Int = 0) {
+        state = Mutex(State(scrollback: Scrollback(limit: scrollback)))
+    }
 
     var loss: String? { nil }
 
@@ -69,10 +77,21 @@ final class LiveOutput: OutputStore {
         changes.announce()
     }
 
-    func reader() -> any OutputReader {
+    func reader() -> any OutputReader { reader { _ in Queue() } }
+
+    func lateReader() -> any OutputReader {
+        reader { state in
+            var queue = Queue()
+            let kept = state.scrollback.replay
+            if !kept.isEmpty { queue.append(OutputChunk(stream: .terminal, bytes: kept)) }
+            return queue
+        }
+    }
+
+    private func reader(_ queue: (State) -> Queue) -> any OutputReader {
         let key = state.withLock { state in
             state.nextKey += 1
-            state.queues[state.nextKey] = Queue()
+            state.queues[state.nextKey] = queue(state)
             return state.nextKey
         }
         return Reader(self, key)

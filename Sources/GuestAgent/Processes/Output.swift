@@ -46,8 +46,22 @@ protocol OutputStore: AnyObject, Sendable {
     func finish()
     /// Joins. What a reader gets of what was written earlier is the store's own choice.
     func reader() -> any OutputReader
+    /// Joins as somebody who has seen nothing yet: first comes what is kept of what was written earlier.
+    func lateReader() -> any OutputReader
     /// Why some of the output is missing for everybody, if it is.
     var loss: String? { get }
+}
+
+/// Keeps output until it was read for certain, so that a reader who was cut off can go on where he was.
+///
+/// Places are numbers of bytes since the beginning, of both outputs together.
+protocol ResumableOutput: OutputStore {
+    /// Joins behind the first `place` bytes.
+    ///
+    /// - Throws: ``CallError`` `outOfRange` when that is not kept any more, or was never written.
+    func reader(from place: Int) throws(CallError) -> any OutputReader
+    /// Says that the first `place` bytes need not be kept any longer.
+    func acknowledge(_ place: Int)
 }
 
 /// One reader of a process's output; used by one task.

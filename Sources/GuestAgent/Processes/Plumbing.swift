@@ -31,7 +31,7 @@ struct Plumbing: Sendable {
         let channel = try Channel(primary)
         return Plumbing(
             child: ChildEnds(input: subsidiary, output: subsidiary, error: subsidiary),
-            input: .terminal(channel, primary),
+            input: .terminal(channel, primary, size),
             outlets: [GuestProcess.Outlet(stream: .terminal, channel: channel, capacity: 64 * 1024)]
         )
     }

@@ -17,14 +17,20 @@ final class ProcessInputs: Sendable {
     }
 
     private let state: Mutex<State>
+    private let lastSize = Mutex(TerminalSize(cols: 80, rows: 24))
     /// A channel takes one writer at a time, and messages must not mix.
     private let turns = AsyncLock()
 
     static func none() -> ProcessInputs { ProcessInputs(.none) }
     static func pipe(_ channel: Channel) -> ProcessInputs { ProcessInputs(.pipe(channel)) }
-    static func terminal(_ channel: Channel, _ primary: Descriptor) -> ProcessInputs {
-        ProcessInputs(.terminal(channel, primary))
+    static func terminal(_ channel: Channel, _ primary: Descriptor, _ size: TerminalSize) -> ProcessInputs {
+        let inputs = ProcessInputs(.terminal(channel, primary))
+        inputs.lastSize.withLock { $0 = size }
+        return inputs
     }
+
+    /// The terminal's size, as it was set last.
+    var size: TerminalSize { lastSize.withLock { $0 } }
 
     private init(_ state: State) {
         self.state = Mutex(state)
@@ -80,6 +86,13 @@ final class ProcessInputs: Sendable {
         guard clinux_set_window_size(primary.raw, columns, rows) == 0 else {
             throw CallError(LinuxError("set the size of a terminal"))
         }
+        lastSize.withLock { $0 = size }
+    }
+
+    /// Signals what runs in the foreground of the terminal, as its keys do; false where that is not possible.
+    func signalForeground(_ number: Int32) -> Bool {
+        guard case .terminal(_, let primary) = state.withLock({ $0 }) else { return false }
+        return clinux_signal_foreground(primary.raw, number) == 0
     }
 
     /// Closes at once; whoever writes fails.

@@ -16,7 +16,12 @@ final class Processes: Sendable {
         var directory: String
         /// The process is killed when it runs longer.
         var limit: Duration?
+        /// Whether output is kept until its reader has said that it came.
+        var isAcknowledged = false
     }
+
+    /// Ended terminals that are still known.
+    private static let endedTerminals = 32
 
     private let byPID = Mutex<[UInt32: GuestProcess]>([:])
     let groups: ControlGroups?
@@ -31,6 +36,16 @@ final class Processes: Sendable {
 
     var running: [GuestProcess] {
         byPID.withLock { $0.values.filter(\.isRunning) }.sorted { $0.pid < $1.pid }
+    }
+
+    /// Those that run in a terminal or did until a while ago, oldest first.
+    var terminals: [GuestProcess] {
+        byPID.withLock { $0.values.filter(\.hasTerminal) }.sorted { ($0.created, $0.pid) < ($1.created, $1.pid) }
+    }
+
+    /// Whether it may still be asked for.
+    func knows(_ process: GuestProcess) -> Bool {
+        byPID.withLock { $0[process.pid] === process }
     }
 
     /// Finds a process that runs: one that has ended takes neither signals nor input.
@@ -68,6 +83,7 @@ final class Processes: Sendable {
         Task(executorPreference: EventLoop.shared) { [self] in
             await process.live(limit: setting.limit)
             try? await BlockingPool.run { [groups] in groups?.sweep() }
+            forgetOldTerminals()
             await Self.keep(process)
             byPID.withLock { if $0[process.pid] === process { $0[process.pid] = nil } }
         }
@@ -76,10 +92,18 @@ final class Processes: Sendable {
 
     /// Waits as long as somebody may still ask how a process ended: what is spooled stays until it was read, for a while.
     private static func keep(_ process: GuestProcess) async {
-        if process.isSpooled {
+        if process.isOutputKept {
             try? await withDeadline(.seconds(900)) { try await process.isTold.value() }
         }
-        try? await Task.sleep(for: .seconds(30))
+        try? await Task.sleep(for: process.hasTerminal ? .seconds(600) : .seconds(30))
+    }
+
+    /// Each that has ended holds on to what it has shown.
+    private func forgetOldTerminals() {
+        let ended = terminals.filter { !$0.isRunning }
+        byPID.withLock { known in
+            for process in ended.dropLast(Self.endedTerminals) { known[process.pid] = nil }
+        }
     }
 
     /// Kills everything; for an agent that stops while its machine goes on.
@@ -94,8 +118,7 @@ final class Processes: Sendable {
         let config = request.process
         let directory = try Self.directory(config.cwd, setting)
         let path = try Self.executable(config.cmd, environment["PATH"], in: directory)
-        let output: any OutputStore =
-            request.spool ?? false ? try SpooledOutput(directory: spoolDirectory) : LiveOutput()
+        let output = try output(request, setting)
         let plumbing =
             try request.pty.map { try Plumbing.terminal($0.size, for: setting) }
             ?? Plumbing.pipes(request, for: setting)
@@ -126,6 +149,7 @@ final class Processes: Sendable {
         plumbing.child.close()
         return GuestProcess(
             request,
+            user: setting.account.name,
             child: child,
             group: group,
             outlets: plumbing.outlets,
@@ -134,6 +158,15 @@ final class Processes: Sendable {
             journal: ProcessJournal(journal, pid: UInt32(child.pid), config)
         )
     }
+
+    private func output(_ request: StartProcess.Request, _ setting: Setting) throws -> any OutputStore {
+        if request.spool ?? false { return try SpooledOutput(directory: spoolDirectory) }
+        if setting.isAcknowledged { return AcknowledgedOutput() }
+        return LiveOutput(scrollback: request.pty == nil ? 0 : Self.scrollback)
+    }
+
+    /// Of each terminal, at least, in bytes.
+    private static let scrollback = 256 * 1024
 
     /// Where the process starts; who asked for no place gets one that is there, for not every user has a home.
     private static func directory(_ requested: String?, _ setting: Setting) throws(CallError) -> String {

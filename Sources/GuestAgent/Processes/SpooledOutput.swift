@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Linux
 import Synchronization
+import Wire
 
 /// Keeps all output in a file that has no name, so that it lives as long as somebody may read it and no longer.
 ///
@@ -9,7 +10,7 @@ import Synchronization
 /// the pipe is emptied at once, whoever listens. Every reader starts at the beginning.
 ///
 /// When the disk is full, the process goes on and what it writes from then on is lost; its end says so.
-final class SpooledOutput: OutputStore {
+final class SpooledOutput: ResumableOutput {
     /// A run of bytes of one stream, up to `end` in the file; it begins where the one before it ends.
     private struct Run {
         var stream: OutputStream
@@ -75,7 +76,16 @@ final class SpooledOutput: OutputStore {
         changes.announce()
     }
 
-    func reader() -> any OutputReader { Reader(self) }
+    func reader() -> any OutputReader { Reader(self, from: 0) }
+    func lateReader() -> any OutputReader { reader() }
+
+    func reader(from place: Int) throws(CallError) -> any OutputReader {
+        guard 0...state.withLock({ $0.size }) ~= place else { throw .unwritten(place) }
+        return Reader(self, from: place)
+    }
+
+    /// All is kept as long as the process is known.
+    func acknowledge(_ place: Int) {}
 
     private final class Reader: OutputReader {
         private struct Place {
@@ -93,8 +103,9 @@ final class SpooledOutput: OutputStore {
         private let output: SpooledOutput
         private let place = Mutex(Place())
 
-        init(_ output: SpooledOutput) {
+        init(_ output: SpooledOutput, from offset: Int) {
             self.output = output
+            place.withLock { $0.offset = offset }
         }
 
         func next() async throws -> OutputItem {

@@ -74,6 +74,10 @@ public enum GuestProtocol {
     public static let unpackPath = "/martlet/unpack"
     /// `GET` a tar stream of a directory from here: `path`, `username`.
     public static let packPath = "/martlet/pack"
+    /// `GET` lists terminals, as a WebSocket it opens one; with a session's number or slug behind it, `GET` joins and `DELETE` ends.
+    public static let terminalsPath = "/terminals"
+    /// `GET` a WebSocket here for a program's three streams; the first message says which.
+    public static let execPath = "/exec"
     /// `POST` here with the token makes the guest nobody's again: its processes end, its token is void, and the bootstrap
     /// secret opens it once more. The last call of a template build.
     public static let releasePath = "/martlet/release"
