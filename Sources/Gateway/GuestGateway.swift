@@ -61,6 +61,7 @@ package final class GuestGateway: Sendable {
     /// - Parameters:
     ///   - budgetUSD: what this opening may spend.
     ///   - budgetTokens: the same in tokens, of input and output together.
+    ///   - shared: an account that others spend from, too; whoever opened it closes it.
     ///   - run: the run's id, for the records.
     ///   - key: the id of the API key that pays, whose own limits hold, too.
     ///   - cassette: where the model requests are recorded, or played from.
@@ -68,6 +69,7 @@ package final class GuestGateway: Sendable {
         _ sandboxID: String,
         budgetUSD: Double?,
         budgetTokens: Int? = nil,
+        sharing shared: Ledger.Account? = nil,
         run: String? = nil,
         key: String? = nil,
         cassette: Cassette? = nil,
@@ -81,7 +83,8 @@ package final class GuestGateway: Sendable {
             run: run,
             key: key,
             ledger: ledger,
-            accounts: [account, .allByDay] + (key.map { [.key($0), .keyByDay($0)] } ?? []),
+            accounts: [account] + (shared.map { [$0] } ?? []) + [.allByDay]
+                + (key.map { [.key($0), .keyByDay($0)] } ?? []),
             prices: prices,
             records: records
         )

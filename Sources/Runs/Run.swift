@@ -28,8 +28,16 @@ struct Run: Sendable {
     let sandboxes: SandboxRegistry
     let gateway: GuestGateway
     let store: RunStore
+    /// Where a candidate goes on; nil makes a sandbox.
+    var start: Start?
     /// Tells whoever watches. An error of it ends the run: its caller has gone.
     let tell: @Sendable (RunEvent) async throws -> Void
+
+    /// What a candidate begins with: a fork of the sandbox that its brothers come from, and money that they share.
+    struct Start: Sendable {
+        let sandbox: Sandbox
+        let account: Ledger.Account
+    }
 
     /// Runs to the end and gives the final report.
     func execute(_ initial: RunReport) async -> RunReport {
@@ -58,6 +66,34 @@ struct Run: Sendable {
     // MARK: The steps
 
     private func work(_ progress: inout RunProgress) async throws {
+        let (sandbox, workspace) = try await prepare(&progress)
+        let endpoint = gateway.open(
+            sandbox.id,
+            budgetUSD: options.maxCostUSD,
+            sharing: start?.account,
+            results: schema?.server
+        )
+        progress.endpoint = endpoint
+        if let schema {
+            try await tell(.step(.init(step: .tool, milliseconds: 0, detail: schema.toolName)))
+        }
+        try await letWork(sandbox, workspace, endpoint, &progress)
+        try Task.checkCancellation()
+        await judge(workspace, &progress)
+        try await step(.collect, &progress, \.collect) { progress in
+            await collect(workspace, &progress)
+            return ((), nil)
+        }
+    }
+
+    /// Makes the sandbox and brings the files in, unless somebody has.
+    func prepare(_ progress: inout RunProgress) async throws -> (Sandbox, Workspace) {
+        if let sandbox = start?.sandbox {
+            progress.sandbox = sandbox
+            progress.report.sandboxID = sandbox.id
+            progress.workspace = Workspace(link: sandbox.link, name: options.directory)
+            return (sandbox, Workspace(link: sandbox.link, name: options.directory))
+        }
         let sandbox = try await step(.create, &progress, \.create) { progress in
             let sandbox = try await obtainSandbox()
             progress.sandbox = sandbox
@@ -71,24 +107,10 @@ struct Run: Sendable {
             progress.workspace = workspace
             return ((), detail)
         }
-        let endpoint = gateway.open(
-            sandbox.id,
-            budgetUSD: options.maxCostUSD,
-            results: schema?.server
-        )
-        progress.endpoint = endpoint
-        if let schema {
-            try await tell(.step(.init(step: .tool, milliseconds: 0, detail: schema.toolName)))
-        }
-        try await letWork(sandbox, workspace, endpoint, &progress)
-        try Task.checkCancellation()
-        try await step(.collect, &progress, \.collect) { progress in
-            await collect(workspace, &progress)
-            return ((), nil)
-        }
+        return (sandbox, workspace)
     }
 
-    private func step<Result>(
+    func step<Result>(
         _ step: RunEvent.Step,
         _ progress: inout RunProgress,
         _ duration: WritableKeyPath<RunReport.Durations, Int>,

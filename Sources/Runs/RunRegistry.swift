@@ -73,6 +73,20 @@ package final class RunRegistry: Sendable {
         let tellOrStop: @Sendable (RunEvent) async throws -> Void = { event in
             do { try await tell(event) } catch { throw CancellationError() }
         }
+        let makeRun = { @Sendable (id: String, options: RunOptions, schema: ResultSchema?, start: Run.Start?) in
+            Run(
+                id: id,
+                options: options,
+                files: nil,
+                previous: nil,
+                schema: schema,
+                sandboxes: self.sandboxes,
+                gateway: self.gateway,
+                store: self.store,
+                start: start,
+                tell: { _ in }
+            )
+        }
         let run = Run(
             id: id,
             options: options,
@@ -90,7 +104,11 @@ package final class RunRegistry: Sendable {
             let final: RunReport
             do {
                 try await tell(.started(id))
-                final = await run.execute(report)
+                if let count = options.bestOf {
+                    final = await BestOf(run: run, count: count, makeRun: makeRun).execute(report)
+                } else {
+                    final = await run.execute(report)
+                }
             } catch {
                 var lost = report
                 lost.outcome = .cancelled
@@ -130,6 +148,15 @@ package final class RunRegistry: Sendable {
         guard (options.maxTurns ?? 1) > 0, (options.maxCostUSD ?? 1) > 0, (0...20).contains(options.repairAttempts)
         else {
             throw RunError(.invalidOptions, "Turns and cost must be more than nothing, repair attempts 0 to 20")
+        }
+        guard (1...BestOf.most).contains(options.bestOf ?? 1) else {
+            throw RunError(.invalidOptions, "The best is chosen of 1 to \(BestOf.most) agents")
+        }
+        guard options.bestOf == nil || options.resume == nil else {
+            throw RunError(.invalidOptions, "Only a new run can be the best of several, not one that is gone on with")
+        }
+        guard options.judge == nil || options.bestOf != nil else {
+            throw RunError(.invalidOptions, "A judge needs several agents to choose from")
         }
         guard hasCredential else {
             throw RunError(

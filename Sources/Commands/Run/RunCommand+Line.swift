@@ -28,11 +28,16 @@ extension RunCommand {
                 "cat prompt.xml | martlet run --output json -",
                 "Take the prompt from a pipe and print the whole report"
             ),
+            .init(
+                "martlet run --dir . --best-of 4 --judge \"make -s test && wc -l < main.c\" --schema s.json \"Make it shorter\"",
+                "Have four agents try, and keep what the judge finds best"
+            ),
             .init("martlet run --resume r7k2 \"Now write the tests\"", "Go on with an earlier run"),
         ],
-        options: files + results + limits + agent + outputs,
+        options: files + results + limits + agent + choice + outputs,
         exclusive: [
-            ["--dir", "--repo", "--resume"], ["--system-prompt", "--system-prompt-file"],
+            ["--dir", "--repo", "--resume"], ["--system-prompt", "--system-prompt-file"], ["--best-of", "--resume"],
+            ["--judge", "--judge-prompt"],
         ],
         arguments: [Positional("PROMPT", "What to do; '-' reads standard input", kind: .optional)],
         run: run
@@ -132,6 +137,23 @@ extension RunCommand {
         ),
         .value("--resume", "RUN", "Go on with a run: its session and its files", group: "Agent"),
         .flag("--keep", "Leave the sandbox running", group: "Agent"),
+    ]
+
+    private static let choice: [Option] = [
+        .value(
+            "--best-of",
+            "N",
+            "Agents that work on it at once, up to 16, each in a fork of one sandbox; they share --max-cost",
+            group: "Choice"
+        ),
+        .value(
+            "--judge",
+            "COMMAND",
+            "Shell line, run in each working directory with the result on its input; the last number it writes is the score",
+            group: "Choice",
+            default: .described("valid ones first, then fewer attempts, then the cheaper")
+        ),
+        .value("--judge-prompt", "TEXT", "The same by a further agent, asked this about all results", group: "Choice"),
     ]
 
     private static let outputs: [Option] = [

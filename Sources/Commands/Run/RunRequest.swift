@@ -43,6 +43,9 @@ struct RunRequest: Sendable {
                 "'--diff -' and '--output \(format.rawValue)' both want standard output; write the diff to a file"
             )
         }
+        if format == .streamJSON, invocation.isGiven("--best-of") {
+            throw CommandsError(.unusableInput, "The events of several agents make no one stream; use '--output json'")
+        }
         for place in [diff == "-" ? nil : diff, artifactsDirectory].compactMap({ $0 }) { try Self.checkPlace(place) }
         let schema = try invocation.value("--schema").map(SchemaArgument.read)
         let prompt = try Prompt(
@@ -79,6 +82,9 @@ struct RunRequest: Sendable {
         options.keep = invocation.flag("--keep")
         options.resume = invocation.value("--resume")
         options.artifacts = invocation.values("--artifact")
+        options.bestOf = try invocation.integer("--best-of", in: 1...16)
+        options.judge =
+            invocation.value("--judge").map { .command($0) } ?? invocation.value("--judge-prompt").map { .prompt($0) }
     }
 
     private static func source(_ invocation: Invocation) -> Source {
@@ -92,7 +98,7 @@ struct RunRequest: Sendable {
         let companions = [
             ("--ref", ["--repo"]), ("--all-files", ["--dir", "--repo"]), ("--tool-name", ["--schema"]),
             ("--tool-description", ["--schema"]), ("--repair-attempts", ["--schema"]),
-            ("--artifacts-dir", ["--artifact"]),
+            ("--artifacts-dir", ["--artifact"]), ("--judge", ["--best-of"]), ("--judge-prompt", ["--best-of"]),
         ]
         for (option, needed) in companions
         where invocation.isGiven(option) && !needed.contains(where: invocation.isGiven) {

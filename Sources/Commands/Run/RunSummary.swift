@@ -8,6 +8,7 @@ enum RunSummary {
         var lines = [headline(report, style: style)]
         if let error = report.error { lines.append(TerminalText.line(error.message)) }
         lines += report.warnings.map { "\(style.yellow("!")) \(TerminalText.line($0))" }
+        lines += (report.candidates ?? []).map { candidate($0, style: style) }
         lines += report.artifacts.map(artifact)
         if report.sessionID != nil { lines.append("Go on with it: martlet run --resume \(report.id) \"…\"") }
         if report.kept, let sandbox = report.sandboxID {
@@ -26,6 +27,16 @@ enum RunSummary {
         parts.append(Readable.time(milliseconds: report.durations.total))
         parts.append("run \(report.id)")
         return parts.joined(separator: " · ")
+    }
+
+    /// One line for each of several agents.
+    private static func candidate(_ candidate: RunReport.Candidate, style: Style) -> String {
+        var parts = ["run \(candidate.run)", candidate.outcome?.rawValue ?? "unfinished"]
+        if let score = candidate.score { parts.append("score \(TerminalText.line("\(score)"))") }
+        parts.append(Readable.plural(candidate.turns, "turn"))
+        if let cost = candidate.costUSD { parts.append(Readable.dollars(cost)) }
+        parts.append(Readable.time(milliseconds: candidate.milliseconds))
+        return "\(candidate.isWinner ? style.green("✓") : "·") \(parts.joined(separator: " · "))"
     }
 
     private static func artifact(_ artifact: RunReport.Artifact) -> String {

@@ -39,6 +39,18 @@ public struct RunOptions: Codable, Sendable, Hashable {
     public var keep = false
     /// The run to go on with: its session, and its working directory.
     public var resume: String?
+    /// How many agents work on it at once, each in a fork of one sandbox; the best of their results counts.
+    public var bestOf: Int?
+    /// Who says which is the best; nil goes by the outcome, then by the attempts that it took, then by the price.
+    public var judge: Judge?
+
+    public enum Judge: Codable, Sendable, Hashable {
+        /// A line of shell, run in each working directory with the result on standard input. The last line that it writes is the
+        /// score, if that is a number; else a success is 1. A failure is 0.
+        case command(String)
+        /// What a further agent is asked, with all results and diffs.
+        case prompt(String)
+    }
 
     public init(prompt: Data) {
         self.prompt = prompt

@@ -59,6 +59,39 @@ public struct RunReport: Codable, Sendable, Hashable {
         public init() {}
     }
 
+    /// One of several agents that worked on the same task.
+    public struct Candidate: Codable, Sendable, Hashable {
+        /// The id of its own run, which has its own report.
+        public var run: String
+        public var outcome: RunOutcome?
+        /// What the judge made of it.
+        public var score: Double?
+        /// The judge's last words about it.
+        public var judgement: String?
+        public var isWinner: Bool
+        public var turns: Int
+        /// Results that were handed over.
+        public var attempts: Int
+        public var tokens: Int
+        public var costUSD: Double?
+        public var milliseconds: Int
+        public var error: Failure?
+
+        public init(_ report: RunReport) {
+            run = report.id
+            outcome = report.outcome
+            score = report.score
+            judgement = report.judgement
+            isWinner = false
+            turns = report.turns
+            attempts = report.attempts.count
+            tokens = report.usage.total
+            costUSD = report.costUSD
+            milliseconds = report.durations.total
+            error = report.error
+        }
+    }
+
     /// A file that was brought out.
     public struct Artifact: Codable, Sendable, Hashable {
         public var path: String
@@ -107,6 +140,13 @@ public struct RunReport: Codable, Sendable, Hashable {
     public var created: Date
     public var prompt: String
     public var resumedFrom: String?
+    /// Those among which this result was the best, in the order of their forks; nil where there was one agent.
+    public var candidates: [Candidate]?
+    /// The run for which this one was a candidate.
+    public var candidateOf: String?
+    /// What the judge made of this candidate.
+    public var score: Double?
+    public var judgement: String?
     /// What was noticed besides, such as a part of the diff that was left out.
     public var warnings: [String] = []
 
@@ -147,6 +187,10 @@ extension RunReport {
         try container.encode(created, forKey: .created)
         try container.encode(prompt, forKey: .prompt)
         try container.encode(resumedFrom, forKey: .resumedFrom)
+        try container.encode(candidates, forKey: .candidates)
+        try container.encode(candidateOf, forKey: .candidateOf)
+        try container.encode(score, forKey: .score)
+        try container.encode(judgement, forKey: .judgement)
         try container.encode(warnings, forKey: .warnings)
     }
 }
