@@ -83,7 +83,7 @@ let package = Package(
         module("Machines", ["Linux", "Wire"]),
         module("QEMUMachines", ["CLinux", "Linux", "Machines", "Wire"]),
         module("Snapshots", ["CLinux", "CZstd", "Linux", "Machines", "Records", "Wire"]),
-        module("Access", ["Linux", "Records", "TLS", "COpenSSL"]),
+        module("Access", ["Linux", "Records", "TLS", "COpenSSL", "Wire"]),
         module("Volumes", ["CLinux", "Linux", "Records", "Access", "TLS"]),
         module("Sandboxes", ["Linux", "HTTP", "Machines", "GuestLink", "Records", "Access", "Wire"]),
         module(
@@ -92,7 +92,7 @@ let package = Package(
         ),
         .target(
             name: "Gateway",
-            dependencies: ["Linux", "HTTP", "TLS", "Wire", "MCP", "Records", "Cassettes"],
+            dependencies: ["Linux", "HTTP", "TLS", "Wire", "MCP", "Records", "Cassettes", "ScriptedModel"],
             resources: [.embedInCode("Metering/prices.json")],
             swiftSettings: settings
         ),
@@ -100,7 +100,7 @@ let package = Package(
             "Runs",
             [
                 "Linux", "HTTP", "Wire", "RPC", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Gateway",
-                "Records",
+                "Records", "Cassettes",
             ]
         ),
         module("Router", ["Linux", "HTTP", "TLS", "RPC", "Wire", "GuestLink", "Sandboxes"]),
@@ -112,7 +112,7 @@ let package = Package(
             "API",
             [
                 "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Templates",
-                "Router", "Runs", "Access", "E2B",
+                "Router", "Runs", "Access", "E2B", "Gateway",
             ]
         ),
         module(
@@ -138,7 +138,7 @@ let package = Package(
         // Tests.
         tests("ArgumentsTests", ["Arguments"]),
         tests("RecordsTests", ["Records"]),
-        tests("AccessTests", ["Access", "Records", "Linux"]),
+        tests("AccessTests", ["Access", "Records", "Linux", "Wire"]),
         tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
         tests("VolumesTests", ["CLinux", "Volumes", "Access", "Records", "Linux"]),
         tests("E2BTests", ["E2B", "Access", "Sandboxes", "Volumes", "HTTP", "TLS", "Linux", "Records", "Wire"]),

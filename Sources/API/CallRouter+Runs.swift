@@ -1,3 +1,4 @@
+import Access
 import FoundationEssentials
 import Glibc
 import HTTP
@@ -53,6 +54,10 @@ private func start(
     _ events: EventWriter<RunEvent>,
     in runs: RunRegistry
 ) async throws {
+    // A path on this machine means something to this machine's user alone.
+    if options.cassette != nil, Caller.current != .local {
+        throw CallError(.permissionDenied, "Cassettes are for callers on the daemon's own socket")
+    }
     let uploaded = Latch<Void>()
     if !options.hasFiles {
         try await upload.drain()
@@ -64,7 +69,12 @@ private func start(
             uploaded.set(())
         }
         group.addTask {
-            try await runs.run(options, files: options.hasFiles ? copyFiles : nil, tell: { try await events.send($0) })
+            try await runs.run(
+                options,
+                key: Caller.current.key?.id,
+                files: options.hasFiles ? copyFiles : nil,
+                tell: { try await events.send($0) }
+            )
         }
         group.addTask {
             // The connection may be looked at only once the request was read to its end.

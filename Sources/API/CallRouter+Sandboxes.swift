@@ -1,3 +1,4 @@
+import Access
 import GuestLink
 import HTTP
 import Linux
@@ -10,12 +11,13 @@ extension CallRouter {
     mutating func addSandboxCalls(_ sandboxes: SandboxRegistry) {
         on(CreateSandbox.self) { request, context in
             try await refusing {
-                let new = NewSandbox(
+                var new = NewSandbox(
                     template: request.template,
                     environment: request.environment,
                     metadata: request.metadata,
                     lifetime: request.lifetime.map { .seconds($0) }
                 )
+                new.keyID = Caller.current.key?.id
                 let made = try await sandboxes.create(new) { try? await context.exchange.clientGone() }
                 guard let made else { throw CallError(.canceled, "The caller went away") }
                 return SandboxInfo(made, sandboxes)

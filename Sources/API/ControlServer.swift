@@ -8,6 +8,7 @@
 import Access
 import E2B
 import FoundationEssentials
+import Gateway
 import HTTP
 import Linux
 import Machines
@@ -60,6 +61,7 @@ package final class ControlServer: Sendable {
         runs: RunRegistry,
         templates: TemplateBuilder,
         keys: APIKeys,
+        gateway: GuestGateway,
         e2b: E2BServer,
         daemon: Daemon,
         domain: String
@@ -68,7 +70,8 @@ package final class ControlServer: Sendable {
         router.addSandboxCalls(sandboxes)
         router.addRunCalls(runs)
         router.addTemplateCalls(templates, sandboxes)
-        router.addKeyCalls(keys)
+        router.addKeyCalls(keys, gateway)
+        router.addUsageCalls(keys, gateway)
         router.addDaemonCalls(daemon, requests: requests)
         self.router = router
         self.daemon = daemon
@@ -116,7 +119,9 @@ package final class ControlServer: Sendable {
         let caller = try await caller(of: exchange, trust)
         if exchange.request.path.hasPrefix("/martlet.v1.") {
             if let refusal = Self.refusal(of: caller) { return try await CallRouter.refuse(exchange, refusal) }
-            if try await router.route(exchange) { return }
+            if try await Caller.$current.withValue(caller ?? .local, operation: { try await router.route(exchange) }) {
+                return
+            }
             return try await CallRouter.refuse(
                 exchange,
                 CallError(.notFound, "There is nothing at '\(exchange.request.path)'")
@@ -132,7 +137,7 @@ package final class ControlServer: Sendable {
         case .everyone: return .local
         case .keys(let keys):
             guard let key = exchange.request.headers.apiKey else { return nil }
-            return try await keys.owner(of: key).map { .owner($0) }
+            return try await keys.find(key).map { .owner($0.owner, key: $0) }
         }
     }
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Linux
+import Wire
 
 /// What may be told about a key: everything but the key.
 package struct APIKey: Sendable, Hashable {
@@ -11,6 +12,8 @@ package struct APIKey: Sendable, Hashable {
     package var lastUsed: Date?
     /// Whether it is the one in the file `api-key`, for the installation's local user.
     package let isInstallations: Bool
+    /// What models may cost that are used with it.
+    package var budget = KeyBudget()
 
     /// Enough of a key for people to tell it from their others, and far too little to guess the rest.
     package struct Mask: Sendable, Hashable {

@@ -9,6 +9,7 @@ import FoundationEssentials
 import Linux
 import Records
 import Synchronization
+import Wire
 
 /// All keys of this installation.
 package final class APIKeys: Sendable {
@@ -40,7 +41,13 @@ package final class APIKeys: Sendable {
                         mask: APIKey.Mask(beginning: try row.text("beginning"), ending: try row.text("ending")),
                         created: Date(timeIntervalSince1970: try row.real("created")),
                         lastUsed: try row.optionalReal("lastUsed").map { Date(timeIntervalSince1970: $0) },
-                        isInstallations: try row.boolean("isInstallations")
+                        isInstallations: try row.boolean("isInstallations"),
+                        budget: KeyBudget(
+                            maxCostUSD: try row.optionalReal("maxCost"),
+                            maxTokens: try row.optionalInteger("maxTokens"),
+                            maxCostPerDayUSD: try row.optionalReal("maxCostPerDay"),
+                            maxTokensPerDay: try row.optionalInteger("maxTokensPerDay")
+                        )
                     )
                 )
             }
@@ -50,8 +57,8 @@ package final class APIKeys: Sendable {
 
     // MARK: Asking
 
-    /// Whose key this is; nil when it is nobody's.
-    package func owner(of key: String) async throws -> Owner? {
+    /// What is known of a key that somebody shows; nil when it is nobody's.
+    package func find(_ key: String) async throws -> APIKey? {
         guard APIKey.isWellFormed(key) else { return nil }
         let hash = KeyHash(of: key)
         let now = Date()
@@ -68,7 +75,12 @@ package final class APIKeys: Sendable {
         guard let used else { return nil }
         // Records that can not be written are no reason to turn a good key away.
         if used.isToBeNoted { try? await note(used.key) }
-        return used.key.owner
+        return used.key
+    }
+
+    /// Whose key this is; nil when it is nobody's.
+    package func owner(of key: String) async throws -> Owner? {
+        try await find(key)?.owner
     }
 
     /// The keys of one owner, or of all, the oldest first.
@@ -84,9 +96,34 @@ package final class APIKeys: Sendable {
     // MARK: Changing
 
     /// Makes a key. It can be read here, once.
-    package func add(name: String, owner: Owner) async throws -> (key: APIKey, secret: Secret) {
+    package func add(
+        name: String,
+        owner: Owner,
+        budget: KeyBudget = KeyBudget()
+    ) async throws -> (key: APIKey, secret: Secret) {
         let secret = APIKey.makeSecret()
-        return (try await add(secret, name: try Self.checked(name), owner: owner, isInstallations: false), secret)
+        let (name, budget) = (try Self.checked(name), try Self.checked(budget))
+        return (try await add(secret, name: name, owner: owner, isInstallations: false, budget: budget), secret)
+    }
+
+    /// Sets what a key may spend, all of it anew.
+    package func set(_ budget: KeyBudget, of id: String) async throws -> APIKey {
+        let budget = try Self.checked(budget)
+        let key = try find(id, of: nil)
+        try await database.transaction { connection in
+            _ = try connection.execute(
+                "UPDATE keys SET maxCost = ?, maxTokens = ?, maxCostPerDay = ?, maxTokensPerDay = ? WHERE id = ?",
+                budget.maxCostUSD,
+                budget.maxTokens,
+                budget.maxCostPerDayUSD,
+                budget.maxTokensPerDay,
+                key.id
+            )
+        }
+        return entries.withLock { entries in
+            for index in entries.indices where entries[index].key.id == id { entries[index].key.budget = budget }
+            return entries.first { $0.key.id == id }?.key ?? key
+        }
     }
 
     package func rename(_ id: String, to name: String, of owner: Owner?) async throws -> APIKey {
@@ -138,7 +175,13 @@ package final class APIKeys: Sendable {
         return secret
     }
 
-    private func add(_ secret: Secret, name: String, owner: Owner, isInstallations: Bool) async throws -> APIKey {
+    private func add(
+        _ secret: Secret,
+        name: String,
+        owner: Owner,
+        isInstallations: Bool,
+        budget: KeyBudget = KeyBudget()
+    ) async throws -> APIKey {
         guard list(of: owner).count < Self.limit else {
             throw AccessError(.tooMany, "'\(owner)' has \(Self.limit) keys already; remove some that nobody uses")
         }
@@ -152,7 +195,8 @@ package final class APIKeys: Sendable {
                     mask: APIKey.Mask(of: text),
                     created: Date(),
                     lastUsed: nil,
-                    isInstallations: isInstallations
+                    isInstallations: isInstallations,
+                    budget: budget
                 )
             )
         }
@@ -177,14 +221,24 @@ package final class APIKeys: Sendable {
         return name
     }
 
+    private static func checked(_ budget: KeyBudget) throws -> KeyBudget {
+        let isBudget =
+            [budget.maxCostUSD, budget.maxCostPerDayUSD].allSatisfy { ($0 ?? 1).isFinite && ($0 ?? 1) >= 0 }
+            && [budget.maxTokens, budget.maxTokensPerDay].allSatisfy { ($0 ?? 1) >= 0 }
+        guard isBudget else {
+            throw AccessError(.invalidBudget, "A key's budget is an amount of dollars or tokens, not less than nothing")
+        }
+        return budget
+    }
+
     // MARK: Records
 
     private func insert(_ entry: Entry) async throws {
         try await database.transaction { connection in
             _ = try connection.execute(
                 """
-                INSERT INTO keys (id, hash, owner, name, beginning, ending, created, lastUsed, isInstallations)
-                VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?)
+                INSERT INTO keys (id, hash, owner, name, beginning, ending, created, lastUsed, isInstallations,
+                maxCost, maxTokens, maxCostPerDay, maxTokensPerDay) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?)
                 """,
                 entry.key.id,
                 entry.hash.bytes,
@@ -193,7 +247,11 @@ package final class APIKeys: Sendable {
                 entry.key.mask.beginning,
                 entry.key.mask.ending,
                 entry.key.created.timeIntervalSince1970,
-                entry.key.isInstallations
+                entry.key.isInstallations,
+                entry.key.budget.maxCostUSD,
+                entry.key.budget.maxTokens,
+                entry.key.budget.maxCostPerDayUSD,
+                entry.key.budget.maxTokensPerDay
             )
         }
     }

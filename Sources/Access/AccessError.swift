@@ -6,6 +6,7 @@ package struct AccessError: Error, Sendable, CustomStringConvertible {
 
         package static let notFound = Code(rawValue: "not_found")
         package static let invalidName = Code(rawValue: "invalid_name")
+        package static let invalidBudget = Code(rawValue: "invalid_budget")
         package static let tooMany = Code(rawValue: "too_many")
         /// The installation's own key can not be taken away by a call.
         package static let inUse = Code(rawValue: "in_use")

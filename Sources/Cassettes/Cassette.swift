@@ -3,7 +3,8 @@
 //
 //     0001.json  0002.json  …     {"request": {"method", "path", "body"}, "answer": {"status", "at", "headers", "events" | "body"}}
 //
-// Written by the gateway while a run records, whole or not at all; read when a run replays; deleted by its owner. There are no
+// Written by the gateway while a run records, whole or not at all, by one run at a time; read when a run replays; deleted by its
+// owner. There are no
 // secrets in it. A recording is found by its request without what differs from run to run, see `CanonicalRequest`.
 
 import Linux
@@ -27,6 +28,7 @@ package final class Cassette: Sendable {
         var places: [String: [Int]] = [:]
         var played: [String: Int] = [:]
         var nextNumber = 1
+        var lastMiss: String?
     }
 
     /// Bounds what a folder that is no cassette can do.
@@ -37,6 +39,8 @@ package final class Cassette: Sendable {
     package let mode: Mode
     package let redaction: Redaction
     private let state = Mutex(State())
+    /// Keeps other runs from writing to the folder; nil where nothing is written.
+    private let lock: Descriptor?
 
     /// - Throws: ``CassetteError`` when the folder can not be what `mode` needs, `LinuxError`.
     package init(_ path: String, _ mode: Mode, redaction: Redaction = Redaction()) throws {
@@ -47,11 +51,15 @@ package final class Cassette: Sendable {
         guard Files.isDirectory(path) else {
             throw CassetteError(.notFound, "There is no cassette '\(path)'; make one with --record")
         }
+        lock = mode == .replay ? nil : try Files.lock(directory: path)
+        guard mode == .replay || lock != nil else {
+            throw CassetteError(.inUse, "Another run records to '\(path)'; wait for it, or record elsewhere")
+        }
         let names = Files.list(path).filter { $0.hasSuffix(".json") }
         guard mode != .record || names.isEmpty else {
             throw CassetteError(
                 .notEmpty,
-                "'\(path)' holds a recording already; remove it, or go on with it in hybrid mode"
+                "'\(path)' holds a recording already; remove it, or go on with it by --replay and --record-missing"
             )
         }
         guard mode != .replay || !names.isEmpty else {
@@ -103,6 +111,15 @@ package final class Cassette: Sendable {
 
     /// What a request would have to be for the recording that comes nearest, as a sentence and a list of places.
     package func miss(_ request: CanonicalRequest) -> String {
+        let miss = describeMiss(request)
+        state.withLock { $0.lastMiss = miss }
+        return miss
+    }
+
+    /// What was said to the last request that was not found; nil when all were.
+    package var lastMiss: String? { state.withLock { $0.lastMiss } }
+
+    private func describeMiss(_ request: CanonicalRequest) -> String {
         let alike = state.withLock { state in
             state.tracks.filter { $0.request.method == request.method && $0.request.path == request.path }
         }
@@ -147,6 +164,7 @@ package struct CassetteError: Error, Sendable, CustomStringConvertible {
         package init(rawValue: String) { self.rawValue = rawValue }
 
         package static let notFound = Code(rawValue: "not_found")
+        package static let inUse = Code(rawValue: "in_use")
         package static let notEmpty = Code(rawValue: "not_empty")
         package static let malformed = Code(rawValue: "malformed")
     }

@@ -35,7 +35,8 @@ package enum CommandTree {
         ],
         subcommands: [RunCommand.command, RunsCommands.command] + SandboxGroup.short + [
             SandboxGroup.command, DaemonCommands.serve, DaemonCommands.shutdown, DaemonCommands.status,
-            EnvCommand.command, KeyCommands.command, TemplateCommands.command, DoctorCommand.command,
+            EnvCommand.command, KeyCommands.command, UsageCommand.command, TemplateCommands.command,
+            DoctorCommand.command,
             ModelCommand.command,
             ResultServerCommand.command, completions, version,
         ]

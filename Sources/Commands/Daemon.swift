@@ -35,6 +35,9 @@ struct DaemonOptions: Sendable {
     var domain = DaemonDomain.standard
     /// Nil serves no TLS.
     var tls: TLSOptions?
+    /// Dollars, and tokens, that all models together may cost on each day of UTC.
+    var maxCostPerDay: Double?
+    var maxTokensPerDay: Int?
 }
 
 /// A daemon that could not start.
@@ -98,7 +101,15 @@ enum Daemon {
             limitPerOwner: options.sandboxesPerOwner,
             log: log
         )
-        let gateway = GuestGateway(upstream: upstream)
+        let gateway = GuestGateway(
+            upstream: upstream,
+            prices: try prices(home),
+            records: UsageRecords(database)
+        )
+        try await gateway.limitDays(maxCost: options.maxCostPerDay, maxTokens: options.maxTokensPerDay)
+        for key in keys.list(of: nil) where !key.budget.isUnlimited {
+            try await gateway.limit(key: key.id, to: key.budget)
+        }
         let runs = RunRegistry(
             sandboxes: sandboxes,
             gateway: gateway,
@@ -107,6 +118,9 @@ enum Daemon {
             hasCredential: upstream.isUsable
         )
         let recovered = try await sandboxes.recover()
+        // What was made with a key that is gone has nobody who pays for it.
+        let known = Set(keys.list(of: nil).map(\.id))
+        for key in Set(sandboxes.list().compactMap(\.record.keyID)).subtracting(known) { gateway.close(key: key) }
         let interrupted = try await runs.recover()
         if recovered.found + recovered.lost.count + interrupted > 0 {
             log(
@@ -126,6 +140,7 @@ enum Daemon {
                 guestBinary: try GuestProgramFile.locate()
             ),
             keys: keys,
+            gateway: gateway,
             e2b: E2BServer(
                 sandboxes: sandboxes,
                 keys: keys,
@@ -216,6 +231,11 @@ enum Daemon {
             if options.isBackground { return try Listener(.loopback(0)) }
             throw DaemonError(message: "Port \(port) of 127.0.0.1 is in use; choose another with \(option)")
         }
+    }
+
+    private static func prices(_ home: Home) throws -> PriceTable {
+        guard Files.exists(home.prices) else { return .standard }
+        return PriceTable.standard.replaced(by: try PriceTable(parsing: Files.read(home.prices)))
     }
 
     private static func awaitIdleness(

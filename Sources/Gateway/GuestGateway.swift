@@ -10,6 +10,7 @@ import Cassettes
 import HTTP
 import Linux
 import MCP
+import ScriptedModel
 import Synchronization
 import Wire
 
@@ -21,26 +22,48 @@ package final class GuestGateway: Sendable {
         let model: ModelEndpoint
         let results: ResultServer?
         let account: Ledger.Account
+        let playback: Playback?
 
-        init(sandboxID: String, model: ModelEndpoint, results: ResultServer?, account: Ledger.Account) {
+        init(
+            sandboxID: String,
+            model: ModelEndpoint,
+            results: ResultServer?,
+            account: Ledger.Account,
+            playback: Playback?
+        ) {
             self.sandboxID = sandboxID
             self.model = model
             self.results = results
             self.account = account
+            self.playback = playback
+        }
+
+        func answer(_ exchange: Exchange) async throws {
+            switch playback {
+            case .script(let script): try await script.handle(exchange)
+            case .cassette, nil: try await model.handle(exchange)
+            }
         }
 
         /// What the sandbox's model requests have come to.
         package var usage: ModelUsage { model.usage }
+
+        /// What was said to the last request that a replay has no answer to.
+        package var lastMiss: String? { playback?.lastMiss }
     }
 
-    private let upstream: ModelUpstream
+    let upstream: ModelUpstream
     /// The accounts of keys and days; whoever sets their limits opens them here.
     package let ledger: Ledger
     private let prices: PriceTable
-    private let records: UsageRecords?
+    package let records: UsageRecords?
     private let openings = Mutex<[String: Opening]>([:])
-    /// For sandboxes in which no run goes on.
-    private let shared: ModelEndpoint
+    /// For sandboxes in which no run goes on: each has one as long as a connection of it lasts.
+    private let standing = Mutex<[String: Standing]>([:])
+
+    private struct Standing {
+        weak var model: ModelEndpoint?
+    }
 
     package init(
         upstream: ModelUpstream,
@@ -52,8 +75,6 @@ package final class GuestGateway: Sendable {
         self.ledger = ledger
         self.prices = prices
         self.records = records
-        let purse = Purse(sandboxID: "", ledger: ledger, accounts: [.allByDay], prices: prices, records: records)
-        shared = ModelEndpoint(upstream: upstream, purse: purse)
     }
 
     /// Opens the result tool and a meter of its own for a sandbox; an earlier opening is replaced.
@@ -64,7 +85,7 @@ package final class GuestGateway: Sendable {
     ///   - shared: an account that others spend from, too; whoever opened it closes it.
     ///   - run: the run's id, for the records.
     ///   - key: the id of the API key that pays, whose own limits hold, too.
-    ///   - cassette: where the model requests are recorded, or played from.
+    ///   - playback: where the model requests are recorded, or played from.
     package func open(
         _ sandboxID: String,
         budgetUSD: Double?,
@@ -72,30 +93,47 @@ package final class GuestGateway: Sendable {
         sharing shared: Ledger.Account? = nil,
         run: String? = nil,
         key: String? = nil,
-        cassette: Cassette? = nil,
+        playback: Playback? = nil,
         results: ResultServer?
     ) -> Opening {
         // An account for each opening: a run that is continued has its own budget again.
         let account = Ledger.Account.run("\(sandboxID)/\(Random.name(12))")
         ledger.open(account, limit: Ledger.Limit(dollars: budgetUSD.map(Money.init(dollars:)), tokens: budgetTokens))
-        let purse = Purse(
-            sandboxID: sandboxID,
-            run: run,
-            key: key,
-            ledger: ledger,
-            accounts: [account] + (shared.map { [$0] } ?? []) + [.allByDay]
-                + (key.map { [.key($0), .keyByDay($0)] } ?? []),
-            prices: prices,
-            records: records
-        )
+        let purse = purse(sandboxID, run: run, key: key, accounts: [account] + (shared.map { [$0] } ?? []))
+        var cassette: Cassette?
+        if case .cassette(let given) = playback { cassette = given }
         let opening = Opening(
             sandboxID: sandboxID,
             model: ModelEndpoint(upstream: upstream, purse: purse, cassette: cassette),
             results: results,
-            account: account
+            account: account,
+            playback: playback
         )
         openings.withLock { $0[sandboxID] = opening }
         return opening
+    }
+
+    private func purse(_ sandboxID: String, run: String? = nil, key: String?, accounts: [Ledger.Account] = []) -> Purse
+    {
+        Purse(
+            sandboxID: sandboxID,
+            run: run,
+            key: key,
+            ledger: ledger,
+            accounts: accounts + [.allByDay] + (key.map { [.key($0), .keyByDay($0)] } ?? []),
+            prices: prices,
+            records: records
+        )
+    }
+
+    private func standingModel(_ sandboxID: String, key: String?) -> ModelEndpoint {
+        standing.withLock { standing in
+            if let model = standing[sandboxID]?.model { return model }
+            standing = standing.filter { $0.value.model != nil }
+            let model = ModelEndpoint(upstream: upstream, purse: purse(sandboxID, key: key))
+            standing[sandboxID] = Standing(model: model)
+            return model
+        }
     }
 
     package func close(_ opening: Opening) {
@@ -106,8 +144,11 @@ package final class GuestGateway: Sendable {
     }
 
     /// Serves one connection of a guest until it ends.
-    package func carry(sandboxID: String, _ tunnel: TunnelOpening, _ stream: any ByteStream) async {
+    ///
+    /// - Parameter key: the id of the API key that the sandbox was made with, which pays where no run does.
+    package func carry(sandboxID: String, key: String?, _ tunnel: TunnelOpening, _ stream: any ByteStream) async {
         guard tunnel.port == GuestProtocol.gatewayPort else { return stream.close() }
+        let standing = standingModel(sandboxID, key: key)
         let server = HTTPServer { [self] exchange in
             let opening = openings.withLock { $0[sandboxID] }
             if exchange.request.path == "/mcp" {
@@ -115,8 +156,10 @@ package final class GuestGateway: Sendable {
                     throw HTTPError(404, "No run with a result tool goes on here")
                 }
                 try await results.handle(exchange)
+            } else if let opening {
+                try await opening.answer(exchange)
             } else {
-                try await (opening?.model ?? shared).handle(exchange)
+                try await standing.handle(exchange)
             }
         }
         await server.serve(stream)

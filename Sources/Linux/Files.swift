@@ -121,7 +121,15 @@ package enum Files {
 
     /// Takes an advisory lock that ends with the process; nil when another holds it.
     package static func lock(_ path: String) throws(LinuxError) -> Descriptor? {
-        let file = try Descriptor.open(path, O_RDWR | O_CREAT, mode: 0o600)
+        try lock(Descriptor.open(path, O_RDWR | O_CREAT, mode: 0o600), path)
+    }
+
+    /// The same on a directory itself.
+    package static func lock(directory path: String) throws(LinuxError) -> Descriptor? {
+        try lock(Descriptor.open(path, O_RDONLY | O_DIRECTORY), path)
+    }
+
+    private static func lock(_ file: Descriptor, _ path: String) throws(LinuxError) -> Descriptor? {
         if clinux_lock_file(file.raw) == 0 { return file }
         if errno == EWOULDBLOCK { return nil }
         throw LinuxError("lock '\(path)'")

@@ -7,7 +7,7 @@
 ///     api-key             the key of local clients         runs/       what runs left: report, transcript, diff, state
 ///     volumes.key         what opens volumes is made of it cache/      downloads, by digest
 ///     daemon.log          what the daemon said             snapshots/  saved sandboxes: what differs from their templates
-///                                                          logs/       what went on in sandboxes that have ended
+///     prices.json         the owner's own prices, if any   logs/       what went on in sandboxes that have ended
 ///                                                          tls/        the daemon's own certificates
 ///                                                          volumes/    the files of volumes, by id
 package struct Home: Sendable, Hashable {
@@ -19,6 +19,8 @@ package struct Home: Sendable, Hashable {
 
     package var database: String { "\(path)/martlet.db" }
     package var socket: String { "\(path)/martlet.sock" }
+    /// Prices of models, beside or in place of those that come with Martlet.
+    package var prices: String { "\(path)/prices.json" }
     package var lock: String { "\(path)/daemon.lock" }
     package var daemonFile: String { "\(path)/daemon.json" }
     package var apiKey: String { "\(path)/api-key" }

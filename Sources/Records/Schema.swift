@@ -58,5 +58,6 @@ extension Migration {
         .secrets,
         .usage,
         .volumes,
+        .budgets,
     ]
 }

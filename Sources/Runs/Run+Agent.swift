@@ -116,7 +116,10 @@ extension Run {
     private func judge(_ round: Int, _ end: RoundEnd, _ endpoint: GuestGateway.Opening) -> (JSONValue?, Verdict) {
         var end = end
         // The gateway refuses once the money is gone; the agent only sees that its model failed.
-        if case .failed = end, endpoint.usage.budgetRefusals > 0 { end = .budget }
+        if case .failed = end, let reason = endpoint.usage.budgetRefusal { end = .budget(reason) }
+        if case .failed = end, let miss = endpoint.lastMiss {
+            end = .failed(RunReport.Failure(code: "not_recorded", message: miss))
+        }
         guard let schema else {
             guard case .finished(let text) = end else { return (nil, .ofText(end)) }
             return (.string(text), .ofText(end))

@@ -20,10 +20,14 @@ import Wire
 struct Run: Sendable {
     let id: String
     let options: RunOptions
+    /// The id of the API key that pays.
+    let key: String?
     /// Writes the working directory's tar stream, when ``RunOptions/hasFiles``.
     let files: (@Sendable (BodyWriter) async throws -> Void)?
     /// The run to go on with.
     let previous: RunReport?
+    /// Where the model's answers are kept, or come from.
+    let playback: Playback?
     let schema: ResultSchema?
     let sandboxes: SandboxRegistry
     let gateway: GuestGateway
@@ -70,7 +74,11 @@ struct Run: Sendable {
         let endpoint = gateway.open(
             sandbox.id,
             budgetUSD: options.maxCostUSD,
+            budgetTokens: options.maxTokens,
             sharing: start?.account,
+            run: id,
+            key: key,
+            playback: playback,
             results: schema?.server
         )
         progress.endpoint = endpoint
@@ -131,7 +139,9 @@ struct Run: Sendable {
         if let previous, previous.kept, let id = previous.sandboxID, let sandbox = try? sandboxes.sandbox(id) {
             return sandbox
         }
-        return try await sandboxes.create(NewSandbox(template: options.template, metadata: ["run": id]))
+        var new = NewSandbox(template: options.template, metadata: ["run": id])
+        new.keyID = key
+        return try await sandboxes.create(new)
     }
 
     private func copyIn(_ workspace: Workspace) async throws -> String? {

@@ -8,6 +8,7 @@
 //             ├─ ResultSchema     what it hands over
 //             └─ Verdict          what that comes to
 
+import Cassettes
 import FoundationEssentials
 import Gateway
 import HTTP
@@ -38,7 +39,7 @@ package final class RunRegistry: Sendable {
         self.hasCredential = hasCredential
         store = RunStore(database: database, home: home)
         sandboxes.carryConnections { sandbox, opening, stream in
-            await gateway.carry(sandboxID: sandbox.id, opening, stream)
+            await gateway.carry(sandboxID: sandbox.id, key: sandbox.record.keyID, opening, stream)
         }
     }
 
@@ -46,11 +47,14 @@ package final class RunRegistry: Sendable {
 
     /// Runs an agent and tells what happens; ends with the report, which is also the last event.
     ///
+    /// - Parameter key: the id of the API key that pays; nil for local commands.
+    ///
     /// Cancelling the calling task, or throwing from `tell`, cancels the run; its sandbox is torn down all the same.
     ///
     /// - Throws: ``RunError`` or a schema error when the options can not be used; from then on there is a report.
     package func run(
         _ options: RunOptions,
+        key: String? = nil,
         files: (@Sendable (BodyWriter) async throws -> Void)?,
         tell: @escaping @Sendable (RunEvent) async throws -> Void
     ) async throws {
@@ -58,6 +62,7 @@ package final class RunRegistry: Sendable {
         let schema = try options.schema.map {
             try ResultSchema($0, toolName: options.toolName, toolDescription: options.toolDescription)
         }
+        let playback = try playback(options)
         let id = "r\(Random.name(16))"
         var initial = RunReport(
             id: id,
@@ -77,8 +82,10 @@ package final class RunRegistry: Sendable {
             Run(
                 id: id,
                 options: options,
+                key: key,
                 files: nil,
                 previous: nil,
+                playback: playback,
                 schema: schema,
                 sandboxes: self.sandboxes,
                 gateway: self.gateway,
@@ -90,8 +97,10 @@ package final class RunRegistry: Sendable {
         let run = Run(
             id: id,
             options: options,
+            key: key,
             files: files,
             previous: previous,
+            playback: playback,
             schema: schema,
             sandboxes: sandboxes,
             gateway: gateway,
@@ -145,9 +154,10 @@ package final class RunRegistry: Sendable {
         guard options.timeout > 0, options.timeout <= 7 * 86_400 else {
             throw RunError(.invalidOptions, "The time limit must be more than nothing and at most a week")
         }
-        guard (options.maxTurns ?? 1) > 0, (options.maxCostUSD ?? 1) > 0, (0...20).contains(options.repairAttempts)
+        guard (options.maxTurns ?? 1) > 0, (options.maxCostUSD ?? 1) > 0, (options.maxTokens ?? 1) > 0,
+            (0...20).contains(options.repairAttempts)
         else {
-            throw RunError(.invalidOptions, "Turns and cost must be more than nothing, repair attempts 0 to 20")
+            throw RunError(.invalidOptions, "Turns, cost and tokens must be more than nothing, repair attempts 0 to 20")
         }
         guard (1...BestOf.most).contains(options.bestOf ?? 1) else {
             throw RunError(.invalidOptions, "The best is chosen of 1 to \(BestOf.most) agents")
@@ -158,7 +168,7 @@ package final class RunRegistry: Sendable {
         guard options.judge == nil || options.bestOf != nil else {
             throw RunError(.invalidOptions, "A judge needs several agents to choose from")
         }
-        guard hasCredential else {
+        guard hasCredential || options.cassette?.mode == .replay else {
             throw RunError(
                 .noCredential,
                 "There is no way to a model: set ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL for a model of your own "
@@ -182,6 +192,31 @@ package final class RunRegistry: Sendable {
             throw RunError(.notResumable, "The run '\(previous.id)' left no session to go on with; start a new one")
         }
         return previous
+    }
+
+    private func playback(_ options: RunOptions) throws -> Playback? {
+        guard let choice = options.cassette else { return nil }
+        guard choice.path.hasPrefix("/") else {
+            throw RunError(.invalidOptions, "The cassette's path '\(choice.path)' is not absolute")
+        }
+        let mode: Cassette.Mode =
+            switch choice.mode {
+            case .record: .record
+            case .replay: .replay
+            case .hybrid: .hybrid
+            }
+        do {
+            return try gateway.playback(choice.path, mode, secrets: Self.secrets(in: options.environment))
+        } catch {
+            throw RunError(.invalidOptions, "The cassette can not be used: \(error)")
+        }
+    }
+
+    /// The variables that have a name as secrets have: their values are in no recording.
+    private static func secrets(in environment: [String: String]) -> [String: Secret] {
+        let words = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "AUTH"]
+        return environment.filter { name, _ in words.contains { name.uppercased().contains($0) } }
+            .mapValues { Secret($0) }
     }
 
     // MARK: Afterwards

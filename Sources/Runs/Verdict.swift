@@ -4,7 +4,8 @@ import Wire
 enum RoundEnd: Sendable, Hashable {
     case finished(text: String)
     case maxTurns
-    case budget
+    /// With what the gateway said, where it was not the agent that stopped.
+    case budget(String?)
     case refused(String)
     case failed(RunReport.Failure)
 
@@ -27,7 +28,7 @@ enum RoundEnd: Sendable, Hashable {
         }
         switch ending.subtype {
         case "error_max_turns": self = .maxTurns
-        case "error_max_budget_usd": self = .budget
+        case "error_max_budget_usd": self = .budget(nil)
         case "success" where !ending.isError && ending.stopReason == "refusal": self = .refused(ending.text)
         case "success" where !ending.isError: self = .finished(text: ending.text)
         default: self = .failed(Self.failure(ending))
@@ -134,12 +135,13 @@ struct Verdict: Sendable, Hashable {
                     message: "The turns were used up before there was a result; raise --max-turns or ask for less"
                 )
             )
-        case .budget:
+        case .budget(let reason):
             Verdict(
                 outcome: .budget,
                 failure: RunReport.Failure(
                     code: "budget",
-                    message: "The money was used up before there was a result; raise --max-cost or ask for less"
+                    message: reason
+                        ?? "The money was used up before there was a result; raise --max-cost or ask for less"
                 )
             )
         case .refused(let text):

@@ -9,6 +9,8 @@ package struct NewSandbox: Sendable {
     /// How long it may live; nil means until it is killed.
     package var lifetime: Duration?
     package var owner = Owner.installation
+    /// The id of the API key that it is made with, which pays for its model.
+    package var keyID: String?
     package var ingress = IngressPolicy()
     package var lifecycle = Lifecycle()
 

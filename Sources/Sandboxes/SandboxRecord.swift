@@ -64,6 +64,8 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     package var ingress: IngressPolicy?
     /// What opens the ports of a sandbox without public traffic.
     package var trafficToken: String?
+    /// The id of the API key that it was made with; nil for what local commands make.
+    package var keyID: String?
     private var ownerName: Owner?
     private var lifecycleChoice: Lifecycle?
 
@@ -71,7 +73,7 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     package var lifecycle: Lifecycle { lifecycleChoice ?? Lifecycle() }
 
     private enum CodingKeys: String, CodingKey {
-        case id, template, buildID, machine, created, ends, metadata, manifest, ingress, trafficToken
+        case id, template, buildID, machine, created, ends, metadata, manifest, ingress, trafficToken, keyID
         case ownerName = "owner"
         case lifecycleChoice = "lifecycle"
     }
@@ -94,6 +96,7 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
         metadata = request.metadata
         ingress = request.ingress
         self.trafficToken = trafficToken
+        keyID = request.keyID
         ownerName = request.owner
         lifecycleChoice = request.lifecycle
     }

@@ -36,6 +36,7 @@ import Wire
               status               Tell about the daemon
               env                  Print the variables that a client needs
               key, keys            Make, list and remove API keys
+              usage                Tell what models have cost
 
             Upkeep:
               template, templates  Build, list and remove templates

@@ -21,17 +21,21 @@ import Wire
 
     @Test func `refuses messages once it is spent, and nothing else`() async throws {
         let seen = Seen<String>()
-        try await Gate.with(budgetUSD: 0.0018) { exchange in
+        try await Gate.with(budgetUSD: 0.0015) { exchange in
             seen.add(exchange.request.path)
             let isMessage = exchange.request.path == "/v1/messages"
             try await exchange.respond(200, Self.json, body: isMessage ? Self.told(100, 20) : [])
         } _: { gate in
+            // The second may cost more than is left and goes ahead all the same, alone.
             for _ in 0..<2 { try await gate.expect(200, Self.body()) }
             #expect(gate.endpoint.usage.costUSD == 0.0016)
             let refused = try await gate.ask(Self.body())
             #expect(refused.head.status == 403)
             #expect(try apiError(refused.body)?["type"] == "billing_error")
             #expect(gate.endpoint.usage.budgetRefusals == 1 && seen.all.count == 2)
+            #expect(
+                gate.endpoint.usage.budgetRefusal?.hasPrefix("The run's budget of 0.0015 dollars is used up") == true
+            )
             let counting = RequestHead(method: "POST", target: "/v1/messages/count_tokens", headers: ["Host": "x"])
             #expect(try await gate.client.send(counting).head.status == 200)
         }
@@ -53,7 +57,32 @@ import Wire
             }
             #expect(statuses.contains(200) && statuses.contains(403) && Set(statuses) == [200, 403])
             let real = Money(nanodollars: Int64(spent.withLock { $0 }))
-            #expect(real <= budget && gate.endpoint.usage.knownCost == real)
+            // The last one alone may pass it: by its least output, whatever it asked for.
+            #expect(real < budget + Money(nanodollars: 1024 * 20_000 + 10 * 4000))
+            #expect(gate.endpoint.usage.knownCost == real)
+        }
+    }
+
+    @Test func `has room for an agent's first request, however small it is`() async throws {
+        let seen = Seen<JSONValue>()
+        // Claude Code's, with its tools and instructions.
+        let text = String(repeating: "Use this tool for reading files. ", count: 3000)
+        let body =
+            #"{"model":"claude-opus-5-5","max_tokens":64000,"system":[{"text":"\#(text)","cache_control":{"ttl":"1h"}}]}"#
+        try await Gate.with(budgetUSD: 0.01) { exchange in
+            seen.add(try JSONValue(parsing: try await exchange.body.collect(limit: 1_000_000)))
+            try await exchange.respond(200, Self.json, body: Self.told(100, 20))
+        } _: { gate in
+            try await gate.expect(200, body)
+            #expect(seen.all.first?["max_tokens"] == 1024)
+        }
+        // One that could pass the budget by dollars is refused.
+        let long = body.replacing(text, with: String(repeating: text, count: 4))
+        try await Gate.with(budgetUSD: 0.01) { exchange in
+            try await exchange.respond(200, Self.json, body: Self.told(100, 20))
+        } _: { gate in
+            try await gate.expect(403, long)
+            #expect(gate.endpoint.usage.report.requests == 0)
         }
     }
 
@@ -72,7 +101,7 @@ import Wire
 
     @Test func `in dollars refuses a model of unknown price, and in tokens does not`() async throws {
         let ledger = Ledger()
-        ledger.open(.key("k"), limit: Ledger.Limit(tokens: 10_000))
+        ledger.open(.key("k"), limit: Ledger.Limit(tokens: 9000))
         let answer: HTTPServer.Handler = { exchange in
             try await exchange.respond(200, Self.json, body: Self.told(5000, 4500, model: "mine"))
         }
@@ -184,11 +213,18 @@ import Wire
                 let sums = try await records.sums(run: "r")
                 return sums.first?.requests == 3 ? sums : nil
             }
-            #expect(sums.map(\.model) == ["claude-opus-5-5"] && sums[0].isCostKnown)
+            #expect(sums.map(\.group) == ["claude-opus-5-5"] && sums[0].isCostKnown)
             #expect(sums[0].tokens == TokenCount(input: 300, output: 60))
             #expect(sums[0].cost == Money(dollars: 0.0024))
             #expect(try await records.spent(by: nil, since: Date(timeIntervalSinceNow: -60)).tokens == 360)
             #expect(try await records.spent(by: "somebody", since: .distantPast) == .zero)
+            for (grouping, name) in [(UsageRecords.Grouping.run, "r"), (.sandbox, "isandbox"), (.key, nil)] {
+                let sums = try await records.sums(by: grouping)
+                #expect(sums.map(\.group) == [name] && sums[0].requests == 3)
+            }
+            let day = try #require(try await records.sums(by: .day).first?.group)
+            #expect(Date().formatted(.iso8601).hasPrefix(day) || Date() < sums[0].last.addingTimeInterval(86_400))
+            #expect(try await records.sums(from: Date(timeIntervalSinceNow: 60)) == [])
         }
         await database.close()
     }

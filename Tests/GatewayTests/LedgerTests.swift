@@ -42,13 +42,22 @@ import Testing
     @Test func `refuses what fits no more, also one that waited for it`() async throws {
         let ledger = ledger(0.1)
         let first = try await ledger.reserve(need(0, 4000...4000), in: [.run("r")])
-        let second = Task { try await ledger.reserve(need(0, 2000...2000), in: [.run("r")]) }
-        first.settle(first.grant.amount)
+        let second = Task { try await ledger.reserve(need(0, 29_000...29_000), in: [.run("r")]) }
+        first.settle(Ledger.Amount(dollars: Money(dollars: 0.08), tokens: 4000))
         await #expect(throws: BudgetExceeded.self) { try await second.value }
         let error = await #expect(throws: BudgetExceeded.self) {
-            try await ledger.reserve(need(0, 5000...5000), in: [.run("r")])
+            try await ledger.reserve(need(0, 50_000...50_000), in: [.run("r")])
         }
         #expect(error?.description.hasPrefix("The run's budget of 0.1 dollars is used up: 0.08 are spent") == true)
+    }
+
+    @Test func `gives what is left to one request alone, and nothing to those behind it`() async throws {
+        let ledger = ledger(0.1)
+        let first = try await ledger.reserve(need(0, 8000...20_000), in: [.run("r")])
+        #expect(first.grant.output == 8000)
+        let second = Task { try await ledger.reserve(need(0, 1024...2000), in: [.run("r")]) }
+        first.settle(Ledger.Amount(dollars: Money(dollars: 0.11), tokens: 5500))
+        await #expect(throws: BudgetExceeded.self) { try await second.value }
     }
 
     @Test func `stops waiting when the guest does, and when the run is over`() async throws {
@@ -71,14 +80,17 @@ import Testing
 
     @Test func `holds in every account at once, or sets nothing aside`() async throws {
         let ledger = ledger(tokens: 1000)
-        ledger.open(.key("k"), limit: Ledger.Limit(tokens: 100))
+        let spent = Ledger.Amount(dollars: .zero, tokens: 100)
+        ledger.open(.key("k"), limit: Ledger.Limit(tokens: 100), spent: spent)
         await #expect(throws: BudgetExceeded.self) {
             try await ledger.reserve(need(100, 10...10), in: [.run("r"), .key("k")])
         }
         let reservation = try await ledger.reserve(need(900, 100...100), in: [.run("r")])
         reservation.settle(.zero)
-        ledger.open(.key("k"), limit: Ledger.Limit(tokens: 100), spent: Ledger.Amount(dollars: .zero, tokens: 99))
-        await #expect(throws: BudgetExceeded.self) { try await ledger.reserve(need(1, 1...1), in: [.key("k")]) }
+        #expect(ledger.spent(.run("r")) == .zero)
+        // What was spent is never unlearned by an account that is opened again.
+        ledger.open(.key("k"), limit: Ledger.Limit(tokens: 101), spent: .zero)
+        #expect(ledger.spent(.key("k")) == spent)
     }
 
     @Test func `of a day is new on the next`() async throws {

@@ -20,7 +20,7 @@ private func ending(
         #expect(RoundEnd(ending(text: "Done."), status: nil, errorTail: "") == .finished(text: "Done."))
         #expect(RoundEnd(ending(text: "Done."), status: "exit status 1", errorTail: "x") == .finished(text: "Done."))
         #expect(RoundEnd(ending("error_max_turns", isError: true), status: "exit status 1", errorTail: "") == .maxTurns)
-        #expect(RoundEnd(ending("error_max_budget_usd", isError: true), status: nil, errorTail: "") == .budget)
+        #expect(RoundEnd(ending("error_max_budget_usd", isError: true), status: nil, errorTail: "") == .budget(nil))
         #expect(
             RoundEnd(ending(text: "I can not do that.", stopReason: "refusal"), status: nil, errorTail: "")
                 == .refused("I can not do that.")
@@ -85,7 +85,7 @@ private func ending(
     }
 
     @Test func `on a result that was accepted does not ask how the round ended`() {
-        for end in [RoundEnd.finished(text: ""), .maxTurns, .budget, .refused("no"), Self.failed] {
+        for end in [RoundEnd.finished(text: ""), .maxTurns, .budget(nil), .refused("no"), Self.failed] {
             #expect(verdict(end, hasResult: true) == Verdict(outcome: .valid), "\(end)")
             #expect(verdict(round: 1, end, hasResult: true) == Verdict(outcome: .repaired), "\(end)")
         }
@@ -116,7 +116,7 @@ private func ending(
     }
 
     @Test(arguments: [
-        (RoundEnd.maxTurns, RunOutcome.maxTurns), (.budget, .budget), (.refused("no"), .refused),
+        (RoundEnd.maxTurns, RunOutcome.maxTurns), (.budget("no"), .budget), (.refused("no"), .refused),
         (failed, .agentFailed),
     ])
     func `on what no other round could mend asks for none`(end: RoundEnd, outcome: RunOutcome) {

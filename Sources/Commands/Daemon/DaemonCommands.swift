@@ -20,7 +20,10 @@ enum DaemonCommands {
             them. On its first start, at a terminal, it prints the key and what to set for them; 'martlet env' prints it \
             again. An interrupt ends it and its sandboxes.
             """,
-        examples: [.init("martlet serve --port 0 --accelerator tcg", "On a port that is free, without KVM")],
+        examples: [
+            .init("martlet serve --port 0 --accelerator tcg", "On a port that is free, without KVM"),
+            .init("martlet serve --max-cost-per-day 20", "With at most 20 dollars a day for all models together"),
+        ],
         options: [
             .value("--port", "PORT", "Port on 127.0.0.1; 0 takes any that is free", default: "3000"),
             .value("--pool", "N", "Machines kept waiting, per template", default: "2"),
@@ -47,6 +50,20 @@ enum DaemonCommands {
                 default: .described("one from an authority that is made in '$MARTLET_HOME/tls'"),
                 completion: .files
             ), .value("--key", "FILE", "The certificate's key, as PEM", completion: .files),
+            .value(
+                "--max-cost-per-day",
+                "USD",
+                "Dollars that all models may cost on a day of UTC",
+                default: .described("none"),
+                environment: "MARTLET_MAX_COST_PER_DAY"
+            ),
+            .value(
+                "--max-tokens-per-day",
+                "N",
+                "The same in tokens, of input and output together",
+                default: .described("none"),
+                environment: "MARTLET_MAX_TOKENS_PER_DAY"
+            ),
             .flag("--background", "End after 15 minutes without sandboxes and requests"),
         ],
         group: "Daemon"
@@ -60,7 +77,9 @@ enum DaemonCommands {
             sandboxesPerOwner: try invocation.integer("--max-sandboxes", in: 1...100_000),
             accelerator: try invocation.choice("--accelerator", as: AcceleratorName.self)?.accelerator,
             domain: try domain(invocation),
-            tls: try tls(invocation, surroundings)
+            tls: try tls(invocation, surroundings),
+            maxCostPerDay: try invocation.decimal("--max-cost-per-day", in: BudgetOptions.dollars),
+            maxTokensPerDay: try invocation.integer("--max-tokens-per-day", in: BudgetOptions.tokens)
         )
         let ending = Latch<Int32>()
         try await Interrupts.shared.handled { signal in

@@ -14,6 +14,10 @@ extension RunCommand {
             The result goes to standard output, progress and a summary to standard error. The status is 0 only when there is \
             a usable result, 1 for every other outcome, 2 when the line or the input can not be used, and 130 after Ctrl-C, \
             which stops the run; the second Ctrl-C leaves at once.
+
+            --max-cost and --max-tokens hold for all requests of the run together, subagents, retries and repairs included. What \
+            a request can cost is set aside before it is sent; the last one may pass the limit, by at most 0.50 dollars or \
+            65,536 tokens, and is followed by none.
             """,
         examples: [
             .init(
@@ -32,12 +36,16 @@ extension RunCommand {
                 "martlet run --dir . --best-of 4 --judge \"make -s test && wc -l < main.c\" --schema s.json \"Make it shorter\"",
                 "Have four agents try, and keep what the judge finds best"
             ),
+            .init(
+                "martlet run --record ./tape \"Review this code\"; martlet run --replay ./tape \"Review this code\"",
+                "Keep what the model says, and have the same run again for nothing"
+            ),
             .init("martlet run --resume r7k2 \"Now write the tests\"", "Go on with an earlier run"),
         ],
         options: files + results + limits + agent + choice + outputs,
         exclusive: [
             ["--dir", "--repo", "--resume"], ["--system-prompt", "--system-prompt-file"], ["--best-of", "--resume"],
-            ["--judge", "--judge-prompt"],
+            ["--judge", "--judge-prompt"], ["--record", "--replay"],
         ],
         arguments: [Positional("PROMPT", "What to do; '-' reads standard input", kind: .optional)],
         run: run
@@ -96,6 +104,13 @@ extension RunCommand {
         .value("--max-turns", "N", "Turns that the agent may take", group: "Limits", default: .described("none")),
         .value("--timeout", "TIME", "How long the agent may work: 90s, 10m, 1h30m", group: "Limits", default: "30m"),
         .value("--max-cost", "USD", "Dollars that the run may cost", group: "Limits", default: .described("none")),
+        .value(
+            "--max-tokens",
+            "N",
+            "Tokens that the run may use, of input and output together",
+            group: "Limits",
+            default: .described("none")
+        ),
     ]
 
     private static let agent: [Option] = [
@@ -127,6 +142,21 @@ extension RunCommand {
         ),
         .repeated("--env", "NAME=VALUE", short: "e", "Set a variable; NAME alone takes it from here", group: "Agent"),
         .value("--prompt-file", "FILE", short: "f", "Read the prompt from a file", group: "Agent", completion: .files),
+        .value(
+            "--record",
+            "DIR",
+            "Keep the model's answers in a new folder, without secrets",
+            group: "Agent",
+            completion: .directories
+        ),
+        .value(
+            "--replay",
+            "PATH",
+            "Have the answers from such a folder, or from a script of the model, and ask no model",
+            group: "Agent",
+            completion: .files
+        ),
+        .flag("--record-missing", "With --replay: ask the model what the folder lacks, and keep it", group: "Agent"),
         .value(
             "--template",
             "NAME",

@@ -20,7 +20,7 @@ enum RunCommand {
         let report = try await display.showing {
             try await withFiles(request, display) { files in
                 for warning in files?.warnings ?? [] { await display.take(.note(warning)) }
-                let daemon = try await connect(surroundings, display)
+                let daemon = try await connect(request, surroundings, display)
                 let conversation = RunConversation(request: request, daemon: daemon, display: display, stop: stop)
                 return try await stoppable(stop, daemon, display) { try await conversation.report(files) }
             }
@@ -33,12 +33,17 @@ enum RunCommand {
     }
 
     private static func connect(
+        _ request: RunRequest,
         _ surroundings: Surroundings,
         _ display: ProgressDisplay<RunProgress>
     ) async throws -> DaemonConnection {
         await display.take(.began("daemon"))
         let daemon = try await DaemonConnection.open(surroundings)
-        try daemon.checkModel(surroundings)
+        if request.options.cassette != nil, !daemon.address.isLocal {
+            throw CommandsError(.unusableInput, "Cassettes are for the daemon of this machine, not for one elsewhere")
+        }
+        // A replay asks no model.
+        if request.options.cassette?.mode != .replay { try daemon.checkModel(surroundings) }
         return daemon
     }
 

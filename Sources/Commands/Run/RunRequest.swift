@@ -56,6 +56,7 @@ struct RunRequest: Sendable {
         options = RunOptions(prompt: Data())
         options.schema = schema
         try fill(invocation)
+        options.cassette = try Self.cassette(invocation)
         options.environment = try SharedOptions.environment(invocation, surroundings)
         options.systemPrompt = try Self.systemPrompt(invocation)
         // Last, since it may wait for whoever writes it.
@@ -71,6 +72,7 @@ struct RunRequest: Sendable {
             options.timeout = limit / .seconds(1)
         }
         options.maxCostUSD = try invocation.decimal("--max-cost", in: 0.0001...1_000_000)
+        options.maxTokens = try invocation.integer("--max-tokens", in: BudgetOptions.tokens)
         options.model = invocation.value("--model")
         options.template = invocation.value("--template") ?? options.template
         options.allowedTools =
@@ -87,6 +89,22 @@ struct RunRequest: Sendable {
             invocation.value("--judge").map { .command($0) } ?? invocation.value("--judge-prompt").map { .prompt($0) }
     }
 
+    private static func cassette(_ invocation: Invocation) throws -> CassetteChoice? {
+        if let path = invocation.value("--record") {
+            try checkPlace(path)
+            return CassetteChoice(path: Surroundings.absolute(path), mode: .record)
+        }
+        guard let path = invocation.value("--replay") else { return nil }
+        let mode: CassetteChoice.Mode = invocation.flag("--record-missing") ? .hybrid : .replay
+        guard Files.exists(path) else {
+            throw CommandsError(.unusableInput, "There is no cassette '\(path)'; make one with --record")
+        }
+        guard mode == .replay || Files.isDirectory(path) else {
+            throw CommandsError(.unusableInput, "'\(path)' is no folder, so nothing can be recorded to it")
+        }
+        return CassetteChoice(path: Surroundings.absolute(path), mode: mode)
+    }
+
     private static func source(_ invocation: Invocation) -> Source {
         if let directory = invocation.value("--dir") { return .directory(directory) }
         if let url = invocation.value("--repo") { return .repository(url: url, ref: invocation.value("--ref")) }
@@ -99,6 +117,7 @@ struct RunRequest: Sendable {
             ("--ref", ["--repo"]), ("--all-files", ["--dir", "--repo"]), ("--tool-name", ["--schema"]),
             ("--tool-description", ["--schema"]), ("--repair-attempts", ["--schema"]),
             ("--artifacts-dir", ["--artifact"]), ("--judge", ["--best-of"]), ("--judge-prompt", ["--best-of"]),
+            ("--record-missing", ["--replay"]),
         ]
         for (option, needed) in companions
         where invocation.isGiven(option) && !needed.contains(where: invocation.isGiven) {

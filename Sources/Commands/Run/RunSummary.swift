@@ -6,7 +6,7 @@ enum RunSummary {
     /// The lines for standard error.
     static func text(_ report: RunReport, style: Style) -> String {
         var lines = [headline(report, style: style)]
-        if let error = report.error { lines.append(TerminalText.line(error.message)) }
+        if let error = report.error { lines.append(TerminalText.lines(error.message)) }
         lines += report.warnings.map { "\(style.yellow("!")) \(TerminalText.line($0))" }
         lines += (report.candidates ?? []).map { candidate($0, style: style) }
         lines += report.artifacts.map(artifact)

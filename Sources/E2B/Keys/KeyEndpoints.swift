@@ -1,5 +1,6 @@
 import Access
 import Linux
+import Wire
 
 /// `/api-keys` and `/teams`. A key makes keys of its own owner, and sees no others.
 struct KeyEndpoints: Sendable {
@@ -11,6 +12,9 @@ struct KeyEndpoints: Sendable {
 
     func create(_ request: Request) async throws -> Answer {
         let model = try await request.body(KeyNameModel.self)
+        guard request.caller.key?.budget.isUnlimited ?? true else {
+            throw RESTError(403, "A key with a budget makes no other keys: they would have none")
+        }
         let (key, secret) = try await keys.add(name: model.name, owner: request.caller.owner)
         return try Answer(201, KeyModel(key, secret: secret.exposed { $0 }))
     }

@@ -42,12 +42,13 @@ struct SandboxEndpoints: Sendable {
     ) async throws -> Answer {
         let model = try Request.decode(NewSandboxModel.self, body)
         let reference = TemplateReference(model.templateID)
-        let new = try NewSandbox(
+        var new = try NewSandbox(
             model,
             owner: caller.owner,
             defaultTimeout: defaultTimeout,
             template: reference?.name ?? ""
         )
+        new.keyID = caller.key?.id
         guard let reference, reference.hasKnownTag else { throw RESTError.noTemplate(model.templateID) }
         do {
             guard let sandbox = try await make(new) else { throw RESTError(499, "The client went away") }

@@ -3,7 +3,9 @@
 // money of each other set aside.
 //
 //     spent + set aside + this one ≤ limit     goes ahead, with as much output as there is money for
-//     spent            + this one ≤ limit      waits for others to end
+//     spent < limit, and others under way      waits for them to end
+//     spent < limit, and nothing set aside     goes ahead alone, with the least output: the limit is passed by what this one
+//                                              really costs beyond it, at most by `Need.overrun`
 //     else                                     is refused
 
 import Synchronization
@@ -40,6 +42,11 @@ package final class Ledger: Sendable {
         static func += (sum: inout Amount, more: Amount) {
             sum.dollars += more.dollars
             sum.tokens += more.tokens
+        }
+
+        mutating func raise(to least: Amount) {
+            dollars = max(dollars, least.dollars)
+            tokens = max(tokens, least.tokens)
         }
 
         static func -= (sum: inout Amount, less: Amount) {
@@ -90,12 +97,12 @@ package final class Ledger: Sendable {
         self.today = today
     }
 
-    /// Sets what an account may spend, and what it has spent before this process began.
+    /// Sets what an account may spend, and what it has spent at the least, such as before this process began.
     package func open(_ account: Account, limit: Limit, spent: Amount? = nil) {
         let page = page(of: account)
         let waiting = state.withLock { state in
             state.limits[account] = limit
-            if let spent { state.books[page, default: Book()].spent = spent }
+            if let spent { state.books[page, default: Book()].spent.raise(to: spent) }
             return state.takeWaiting()
         }
         for waiter in waiting { waiter.resume() }

@@ -11,6 +11,8 @@ package struct ModelUsage: Sendable, Hashable {
     package var hasUnknownCost = false
     /// How many requests no budget had room for.
     package var budgetRefusals = 0
+    /// What was said to the last of them.
+    package var budgetRefusal: String?
 
     package var knownCostUSD: Double { knownCost.dollars }
 

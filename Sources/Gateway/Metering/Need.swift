@@ -19,6 +19,13 @@ struct Need: Sendable, Hashable {
     /// An answer of this length is seldom cut.
     private static let comfortable = 16_384
 
+    /// By how much the last request of an account may pass its limit, at most.
+    ///
+    /// What is set aside is a bound, several times what most requests really cost. If it had to fit, the end of each budget
+    /// could not be spent, and the first request of an agent, with all its tools, would find no room in a small one. So one
+    /// request goes ahead with whatever is left, with nothing beside it, and with the least output that makes sense.
+    static let overrun = Ledger.Amount(dollars: Money(nanodollars: 500_000_000), tokens: 65_536)
+
     let input: Int
     /// The fewest tokens of output that make sense, and those that were asked for.
     let output: ClosedRange<Int>
@@ -41,20 +48,30 @@ struct Need: Sendable, Hashable {
         let comfort = min(output.upperBound, max(output.lowerBound, Self.comfortable))
         if let limit = book.limit.dollars {
             // With nothing left nothing goes ahead, not even what costs nothing.
-            guard price != nil, book.spent.dollars < limit, book.spent.dollars + least.dollars <= limit else {
-                return .never
-            }
+            guard price != nil, book.spent.dollars < limit,
+                book.spent.dollars + least.dollars <= limit + Self.overrun.dollars
+            else { return .never }
             let free = limit - book.spent.dollars - book.reserved.dollars
-            guard least.dollars <= free else { return .later }
-            let quarter = Money(nanodollars: free.nanodollars / 4)
-            let share = min(free, max(quarter, amount(output: comfort).dollars))
-            most = min(most, affordable(share))
+            if least.dollars <= free {
+                let quarter = Money(nanodollars: free.nanodollars / 4)
+                let share = min(free, max(quarter, amount(output: comfort).dollars))
+                most = min(most, affordable(share))
+            } else {
+                guard book.reserved == .zero else { return .later }
+                most = output.lowerBound
+            }
         }
         if let limit = book.limit.tokens {
-            guard book.spent.tokens < limit, book.spent.tokens + least.tokens <= limit else { return .never }
+            guard book.spent.tokens < limit, book.spent.tokens + least.tokens <= limit + Self.overrun.tokens else {
+                return .never
+            }
             let free = limit - book.spent.tokens - book.reserved.tokens
-            guard least.tokens <= free else { return .later }
-            most = min(most, min(free, max(free / 4, input + comfort)) - input)
+            if least.tokens <= free {
+                most = min(most, min(free, max(free / 4, input + comfort)) - input)
+            } else {
+                guard book.reserved == .zero else { return .later }
+                most = output.lowerBound
+            }
         }
         return .granted(max(most, output.lowerBound))
     }
@@ -100,4 +117,7 @@ package enum Days {
     @Sendable package static func today() -> Int {
         Int((Date().timeIntervalSince1970 / 86_400).rounded(.down))
     }
+
+    /// When today began.
+    static var start: Date { Date(timeIntervalSince1970: Double(today()) * 86_400) }
 }

@@ -43,8 +43,9 @@ package final class Purse: Sendable {
     func reserve(_ facts: RequestFacts) async throws -> Reservation {
         let price = facts.model.flatMap { prices[$0] }
         if price == nil, ledger.limitsDollars(accounts) {
-            countRefusal()
-            throw UnknownPrice(model: facts.model ?? "")
+            let error = UnknownPrice(model: facts.model ?? "")
+            countRefusal("\(error)")
+            throw error
         }
         // Without the field the upstream refuses; what is set aside then is of no consequence.
         let most = facts.maxTokens ?? 4096
@@ -58,13 +59,16 @@ package final class Purse: Sendable {
         do {
             return try await ledger.reserve(need, in: accounts)
         } catch let error as BudgetExceeded {
-            countRefusal()
+            countRefusal("\(error)")
             throw error
         }
     }
 
-    private func countRefusal() {
-        counted.withLock { $0.budgetRefusals += 1 }
+    private func countRefusal(_ sentence: String) {
+        counted.withLock { counted in
+            counted.budgetRefusals += 1
+            counted.budgetRefusal = sentence
+        }
     }
 
     /// Takes note of what a request came to. Its account is settled when this returns; its record follows by ``record(_:)``.

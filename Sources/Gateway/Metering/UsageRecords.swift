@@ -16,14 +16,36 @@ package final class UsageRecords: Sendable {
         package var basis: String
     }
 
+    /// What requests are counted together by.
+    package enum Grouping: Sendable, CaseIterable {
+        /// A day of UTC, as `2026-11-20`.
+        case day
+        case key
+        case run
+        case model
+        case sandbox
+
+        fileprivate var expression: String {
+            switch self {
+            case .day: "date(at, 'unixepoch')"
+            case .key: "key"
+            case .run: "run"
+            case .model: "model"
+            case .sandbox: "sandbox"
+            }
+        }
+    }
+
     /// What several requests came to together.
     package struct Sum: Sendable, Hashable {
-        package var model: String
+        /// Nil for those that have no such thing, such as a run.
+        package var group: String?
         package var requests: Int
         package var tokens: TokenCount
         /// At known prices.
         package var cost: Money
         package var isCostKnown: Bool
+        package var last: Date
     }
 
     private let database: Database
@@ -56,21 +78,24 @@ package final class UsageRecords: Sendable {
         }
     }
 
-    /// Sums by model, in the time from `start` to `end`; of one key, or one run, or all.
+    /// Sums in the time from `start` to `end`; of one key, or one run, or all. Days come in their order, everything else with
+    /// the latest first.
     package func sums(
+        by grouping: Grouping = .model,
         from start: Date = .distantPast,
         to end: Date = .distantFuture,
         key: String? = nil,
         run: String? = nil
     ) async throws -> [Sum] {
-        try await database.read { connection in
+        let order = grouping == .day ? "name" : "last DESC, name"
+        return try await database.read { connection in
             try connection.query(
                 """
-                SELECT ifnull(model, 'unknown') AS name, count(*) AS requests, sum(input) AS input, sum(output) AS output,
+                SELECT \(grouping.expression) AS name, count(*) AS requests, sum(input) AS input, sum(output) AS output,
                 sum(cacheRead) AS cacheRead, sum(cacheCreation) AS cacheCreation, sum(cacheCreationHour) AS cacheCreationHour,
                 sum(webSearches) AS webSearches, ifnull(sum(nanodollars), 0) AS nanodollars,
-                count(nanodollars) AS priced FROM usage
-                WHERE at >= ? AND at < ? AND (? IS NULL OR key = ?) AND (? IS NULL OR run = ?) GROUP BY name ORDER BY name
+                count(nanodollars) AS priced, max(at) AS last FROM usage
+                WHERE at >= ? AND at < ? AND (? IS NULL OR key = ?) AND (? IS NULL OR run = ?) GROUP BY name ORDER BY \(order)
                 """,
                 start.timeIntervalSince1970,
                 end.timeIntervalSince1970,
@@ -81,7 +106,7 @@ package final class UsageRecords: Sendable {
                 row: { row in
                     let requests = try row.integer("requests")
                     return Sum(
-                        model: try row.text("name"),
+                        group: try row.optionalText("name"),
                         requests: requests,
                         tokens: TokenCount(
                             input: try row.integer("input"),
@@ -92,7 +117,8 @@ package final class UsageRecords: Sendable {
                             webSearches: try row.integer("webSearches")
                         ),
                         cost: Money(nanodollars: Int64(try row.integer("nanodollars"))),
-                        isCostKnown: try row.integer("priced") == requests
+                        isCostKnown: try row.integer("priced") == requests,
+                        last: Date(timeIntervalSince1970: try row.real("last"))
                     )
                 }
             )

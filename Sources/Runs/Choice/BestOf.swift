@@ -31,7 +31,10 @@ struct BestOf: Sendable {
         let clock = ContinuousClock()
         let start = clock.now
         let account = Ledger.Account.run("\(run.id)/best")
-        run.gateway.ledger.open(account, limit: Ledger.Limit(dollars: options.maxCostUSD.map(Money.init(dollars:))))
+        run.gateway.ledger.open(
+            account,
+            limit: Ledger.Limit(dollars: options.maxCostUSD.map(Money.init(dollars:)), tokens: options.maxTokens)
+        )
         var progress = RunProgress(report: initial)
         do {
             let candidates = try await candidates(account, &progress)
@@ -140,9 +143,9 @@ struct BestOf: Sendable {
         report.candidateOf = run.id
         try await run.store.insert(report)
         let schema = try ResultSchema(jury.schema, toolName: options.toolName, toolDescription: nil)
-        let sandbox = try await run.sandboxes.create(
-            NewSandbox(template: options.template, metadata: ["run": run.id])
-        )
+        var new = NewSandbox(template: options.template, metadata: ["run": run.id])
+        new.keyID = run.key
+        let sandbox = try await run.sandboxes.create(new)
         let start = Run.Start(sandbox: sandbox, account: account)
         let workspace = Workspace(link: sandbox.link, name: options.directory)
         var judging = makeRun(report.id, jury.options(like: options), schema, start)

@@ -19,6 +19,10 @@ public struct RunOptions: Codable, Sendable, Hashable {
     public var timeout: Double = 1800
     /// Dollars for the whole run, repairs included.
     public var maxCostUSD: Double?
+    /// Tokens for the whole run, of input and output together.
+    public var maxTokens: Int?
+    /// Where the model's answers are kept, or come from.
+    public var cassette: CassetteChoice?
     public var model: String?
     /// Appended to the agent's own system prompt.
     public var systemPrompt: String?
@@ -54,6 +58,27 @@ public struct RunOptions: Codable, Sendable, Hashable {
 
     public init(prompt: Data) {
         self.prompt = prompt
+    }
+}
+
+/// A folder of recorded model requests on the daemon's machine, or a file with a script of the model.
+public struct CassetteChoice: Codable, Sendable, Hashable {
+    public enum Mode: String, Codable, Sendable, Hashable, CaseIterable {
+        /// Everything is asked and kept; the folder must be new or empty.
+        case record
+        /// Nothing is asked: what was not recorded is refused. The one mode that takes a script.
+        case replay
+        /// What was recorded is played, the rest is asked and kept.
+        case hybrid
+    }
+
+    /// Absolute.
+    public var path: String
+    public var mode: Mode
+
+    public init(path: String, mode: Mode) {
+        self.path = path
+        self.mode = mode
     }
 }
 
