@@ -10,6 +10,8 @@ struct Benchmark: Sendable {
     let isQuick: Bool
     /// Whether machines are measured without a daemon, and nothing else.
     let isEngineOnly: Bool
+    /// Whether forks are measured, and nothing else.
+    let isForksOnly: Bool
     /// The program under test.
     let martlet: String
     /// The working directory of the run that is measured.
@@ -28,6 +30,7 @@ struct Benchmark: Sendable {
         }
         isQuick = arguments.contains("--quick")
         isEngineOnly = arguments.contains("--snapshots")
+        isForksOnly = arguments.contains("--forks")
         (martlet, directory, output) = (places[0], places[1], places[2])
         self.home = Home(home)
         python = Program.variable("MARTLET_BENCH_PYTHON").flatMap { $0.isEmpty ? nil : $0 }
@@ -61,6 +64,11 @@ struct Benchmark: Sendable {
         ) { daemon in
             var report = Report(host: HostFacts(try await daemon.describe()))
             if isEngineOnly { return report }
+            let forks = ForkBenchmarks(daemon: daemon, isQuick: isQuick)
+            if isForksOnly {
+                await report.measure("A sandbox that wrote 30 MiB, forked") { try await forks.all() + forks.many() }
+                return report
+            }
             let sandboxes = SandboxBenchmarks(daemon: daemon, isQuick: isQuick)
             let memory = MemoryBenchmarks(daemon: daemon, isQuick: isQuick)
             let runs = RunBenchmarks(daemon: daemon, isQuick: isQuick, directory: directory)
@@ -79,9 +87,14 @@ struct Benchmark: Sendable {
             await report.measure("What is held while nothing is done") { try await memory.idle() }
             await report.measure("A run, one turn with the scripted model") { try await runs.oneTurn() }
             let many = ManyBenchmarks(daemon: daemon, isQuick: isQuick)
+            await report.measure("A sandbox that wrote 30 MiB, forked") { try await forks.all() + forks.many() }
             await report.measure("Many streams at once") { try await many.streams() }
             await report.measure("Many sandboxes at once") { try await sandboxes.burst() }
             await report.measure("A long list") { try await many.list() }
+            return report
+        }
+        if isForksOnly {
+            report.host.loadAfter = Proc.load
             return report
         }
         let snapshots = SnapshotBenchmarks(home: home, isQuick: isQuick)

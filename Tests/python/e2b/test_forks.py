@@ -1,0 +1,59 @@
+"""Sandboxes that go on from where another one is."""
+
+import asyncio
+
+import e2b
+import pytest
+
+from flavours import Sandbox, stand_in
+
+
+@pytest.fixture
+def forked():
+    """Forks a sandbox; the forks are gone behind the test."""
+    made = []
+
+    async def fork(sandbox, **options):
+        made.extend(stand_in(one) for one in await sandbox.fork(**options))
+        return made
+
+    yield fork
+    from conftest import LOOP
+
+    for sandbox in made:
+        LOOP.run_until_complete(sandbox.kill())
+
+
+async def test_forks_have_what_was_there_and_are_their_own(fresh, forked):
+    sandbox = await fresh(envs={"TOLD": "before"}, metadata={"of": "mine"})
+    await sandbox.files.write("said", "before")
+    counter = await sandbox.commands.run("while true; do echo $((n += 1)) > counted; sleep 0.2; done", background=True)
+    one, other = await forked(sandbox, count=2, timeout=300)
+    assert len({sandbox.sandbox_id, one.sandbox_id, other.sandbox_id}) == 3
+    for fork in (one, other):
+        assert await fork.files.read("said") == "before"
+        assert (await fork.commands.run("echo $TOLD $E2B_SANDBOX_ID")).stdout == f"before {fork.sandbox_id}\n"
+        assert counter.pid in [process.pid for process in await fork.commands.list()]
+        assert (await fork.get_info()).metadata == {"of": "mine"}
+    # Each counts on by itself.
+    had = await one.files.read("counted")
+    for _ in range(300):
+        if await one.files.read("counted") not in (had, ""):
+            break
+        await asyncio.sleep(0.2)
+    assert await one.files.read("counted") != had
+    await one.files.write("said", "by one")
+    assert await other.files.read("said") == await sandbox.files.read("said") == "before"
+    rolled = {(await fork.commands.run("cat /proc/sys/kernel/random/uuid")).stdout for fork in (sandbox, one, other)}
+    assert len(rolled) == 3
+
+
+async def test_forks_are_refused_by_class(fresh):
+    sandbox = await fresh()
+    with pytest.raises(e2b.InvalidArgumentException):
+        await sandbox.fork(count=21)
+    await sandbox.kill()
+    with pytest.raises(e2b.SandboxNotFoundException):
+        await sandbox.fork()
+    with pytest.raises(e2b.SandboxNotFoundException):
+        await Sandbox.fork(sandbox.sandbox_id)
