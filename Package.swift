@@ -85,7 +85,7 @@ let package = Package(
         module("Snapshots", ["CLinux", "CZstd", "Linux", "Machines", "Records", "Wire"]),
         module("Access", ["Linux", "Records", "TLS", "COpenSSL", "Wire"]),
         module("Volumes", ["CLinux", "Linux", "Records", "Access", "TLS"]),
-        module("Sandboxes", ["Linux", "HTTP", "Machines", "GuestLink", "Records", "Access", "Wire"]),
+        module("Sandboxes", ["Linux", "HTTP", "Machines", "Snapshots", "GuestLink", "Records", "Access", "Wire"]),
         module(
             "Templates",
             ["Linux", "HTTP", "Machines", "Sandboxes", "GuestLink", "Records", "Wire"]
@@ -111,8 +111,8 @@ let package = Package(
         module(
             "API",
             [
-                "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Templates",
-                "Router", "Runs", "Access", "E2B", "Gateway",
+                "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Snapshots",
+                "Templates", "Router", "Runs", "Access", "E2B", "Gateway",
             ]
         ),
         module(

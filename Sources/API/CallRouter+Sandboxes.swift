@@ -18,7 +18,12 @@ extension CallRouter {
                     lifetime: request.lifetime.map { .seconds($0) }
                 )
                 new.keyID = Caller.current.key?.id
-                let made = try await sandboxes.create(new) { try? await context.exchange.clientGone() }
+                new.lifecycle = Lifecycle(
+                    onTimeout: request.pausesOnTimeout == true ? .pause : .kill,
+                    resumesOnTraffic: request.resumesOnTraffic ?? false
+                )
+                let wish = new
+                let made = try await sandboxes.create(wish) { try? await context.exchange.clientGone() }
                 guard let made else { throw CallError(.canceled, "The caller went away") }
                 return SandboxInfo(made, sandboxes)
             }
@@ -42,6 +47,21 @@ extension CallRouter {
                 return ForkSandbox.Response(fork, sandboxes)
             }
         }
+        on(PauseSandbox.self) { request, _ in
+            try await refusing {
+                let sandbox = try sandboxes.sandbox(request.id)
+                try await sandboxes.pause(sandbox)
+                return SandboxInfo(sandbox, sandboxes)
+            }
+        }
+        on(ResumeSandbox.self) { request, _ in
+            try await refusing {
+                let sandbox = try sandboxes.sandbox(request.id)
+                let lifetime = request.lifetime.map { ResumedLifetime.anew(.seconds(max(1, min($0, 1e10)))) }
+                let wasPaused = try await sandboxes.resume(sandbox, living: lifetime ?? .asBefore)
+                return ResumeSandbox.Response(sandbox: SandboxInfo(sandbox, sandboxes), wasPaused: wasPaused)
+            }
+        }
         on(SetSandboxLifetime.self) { request, _ in
             try await refusing {
                 let sandbox = try sandboxes.sandbox(request.id)
@@ -63,13 +83,13 @@ extension CallRouter {
         on(ReadSandboxMetrics.self) { request, _ in
             try await refusing {
                 let sandbox = try sandboxes.sandbox(request.id)
-                return ReadSandboxMetrics.Response(
-                    samples: try await sandbox.link.metrics(since: sandbox.record.created)
-                )
+                return ReadSandboxMetrics.Response(samples: try await sandbox.metrics())
             }
         }
         on(ReadConsole.self) { request, _ in
-            try await refusing { ReadConsole.Response(text: try sandboxes.sandbox(request.id).machine.consoleTail()) }
+            try await refusing {
+                ReadConsole.Response(text: try sandboxes.sandbox(request.id).stay?.machine.consoleTail() ?? "")
+            }
         }
     }
 }
@@ -80,7 +100,7 @@ private func journal(_ id: String, _ sandboxes: SandboxRegistry) async throws ->
     if archive.sandbox(id) != nil { return (try await archive.entries(id), true) }
     let sandbox = try sandboxes.sandbox(id)
     do {
-        return (try await sandbox.journal.entries(), false)
+        return (try await sandbox.entries(), false)
     } catch {
         // It may be ending at this very moment; then what is kept of it tells.
         let isKept: Void? = try? await retrying(every: .milliseconds(20), for: .seconds(5)) {
@@ -103,7 +123,9 @@ extension SandboxInfo {
             processors: sandbox.template.shape.processors,
             memoryMiB: sandbox.template.shape.memoryMiB,
             isolation: "microvm (\(sandboxes.identity.accelerator.rawValue))",
-            processID: sandbox.machine.processID
+            processID: sandbox.stay?.machine.processID ?? 0,
+            state: sandbox.condition ?? .running,
+            saved: record.saved?.at
         )
     }
 }

@@ -6,6 +6,7 @@ import RPC
 import Runs
 import Sandboxes
 import Schemas
+import Snapshots
 import Templates
 import Wire
 
@@ -27,6 +28,7 @@ extension CallError {
         case let error as JSONSchemaError: self.init(.invalidArgument, "\(error)")
         case let error as MCPError: self.init(.invalidArgument, error.message)
         case let error as TemplateError: self.init(.failedPrecondition, "\(error)")
+        case let error as SnapshotError: self.init(Self.code(error.code), "\(error)")
         case let error as MachineError:
             self.init(error.code == .noSpace ? .resourceExhausted : .unavailable, "\(error)")
         case let error as LinuxError where error.code == .noSpace:
@@ -38,9 +40,19 @@ extension CallError {
     private static func code(_ code: SandboxError.Code) -> Code {
         switch code {
         case .notFound, .templateNotFound: .notFound
-        case .templateBroken: .failedPrecondition
+        case .templateBroken, .paused, .resumeFailed: .failedPrecondition
         case .noSpace, .tooMany: .resourceExhausted
         case .invalidRequest: .invalidArgument
+        default: .unavailable
+        }
+    }
+
+    private static func code(_ code: SnapshotError.Code) -> Code {
+        switch code {
+        case .notFound: .notFound
+        case .truncated, .damaged: .dataLoss
+        case .incompatible: .failedPrecondition
+        case .noSpace: .resourceExhausted
         default: .unavailable
         }
     }

@@ -158,7 +158,7 @@ enum Daemon {
                         accelerator: engine.identity.accelerator.rawValue,
                         modelURL: upstream.baseURL,
                         hasCredential: upstream.isUsable,
-                        sandboxes: sandboxes.list().count,
+                        sandboxes: sandboxes.list().count { $0.condition == .running },
                         runs: runs.runningCount,
                         waiting: sandboxes.waitingMachines,
                         domain: door?.domain,
@@ -245,7 +245,9 @@ enum Daemon {
     ) async throws -> Bool {
         while true {
             try await Task.sleep(for: .seconds(20))
-            if server.idleTime > idleLimit, sandboxes.list().isEmpty, runs.runningCount == 0 { return false }
+            let isIdle = server.idleTime > idleLimit && runs.runningCount == 0
+            // Sandboxes that rest are there for the next daemon as well.
+            if isIdle, sandboxes.list().allSatisfy({ $0.condition == .paused }) { return false }
         }
     }
 

@@ -116,6 +116,7 @@ package struct E2BServer: Sendable {
         table.add("POST", "/v2/sandboxes/{id}/connect") {
             try await sandboxes.connect($0, defaultTimeout: SandboxEndpoints.secondTimeout)
         }
+        table.add("POST", "/sandboxes/{id}/pause", sandboxes.pause)
         table.add("POST", "/sandboxes/{id}/resume", sandboxes.resume)
         table.add("POST", "/sandboxes/{id}/timeout", sandboxes.setTimeout)
         table.add("POST", "/sandboxes/{id}/refreshes", sandboxes.refresh)
@@ -155,7 +156,6 @@ package struct E2BServer: Sendable {
 
     /// What is not there yet says so, by name.
     private static func addMissing(_ sandboxes: SandboxEndpoints, to table: inout RouteTable<Endpoint>) {
-        table.add("POST", "/sandboxes/{id}/pause", sandboxes.missing("pausing of sandboxes"))
         table.add("POST", "/sandboxes/{id}/snapshots", sandboxes.missing("snapshots"))
         table.add("PUT", "/sandboxes/{id}/network", sandboxes.missing("network rules that change while a sandbox runs"))
         let rest = [

@@ -6,20 +6,33 @@ import Wire
 /// The connections to one guest's agent, whoever the guest belongs to.
 ///
 /// They are kept from one use to the next, also over a time in which the guest is paused: a slow guest takes milliseconds to
-/// make one. ``GuestLink`` uses them under a sandbox's token.
+/// make one. ``GuestLink`` uses them under a sandbox's token. A guest that is saved and goes on in another machine keeps its
+/// line; there is nobody at its end in between.
 package struct GuestLine: Sendable {
-    package let address: SocketAddress
+    private let way = GuestWay()
     let http: HTTPClient
+
+    /// A line to a guest that rests.
+    package init() {
+        http = HTTPClient { [way] in try await way.connect() }
+    }
 
     /// - Parameter takesMany: whether connections may be made at once; else they are made one after the other.
     package init(to address: SocketAddress, takesMany: Bool = false) {
-        self.address = address
-        if takesMany {
-            http = HTTPClient { try await Channel.connect(to: address) }
-        } else {
-            let dialer = GuestDialer(address)
-            http = HTTPClient { try await dialer.connect() }
-        }
+        self.init()
+        way.lead(to: address, takesMany: takesMany)
+    }
+
+    /// Leads to where the guest goes on.
+    package func lead(to address: SocketAddress, takesMany: Bool) {
+        http.closeIdle()
+        way.lead(to: address, takesMany: takesMany)
+    }
+
+    /// Leads nowhere from now on; requests fail at once. What is under way ends with the machine.
+    package func leadNowhere() {
+        way.leadNowhere()
+        http.closeIdle()
     }
 
     /// Whether an agent answers within `limit`, with or without an identity.

@@ -16,6 +16,15 @@ struct Refusal: Error, Sendable, Hashable {
         Refusal(status: 502, message: "The sandbox was not found", sandbox: id)
     }
 
+    /// Clients know by the first words that it does not run.
+    static func paused(_ id: String) -> Refusal {
+        Refusal(status: 502, message: "The sandbox was not found among those that run: it is paused", sandbox: id)
+    }
+
+    static func stuck(_ id: String) -> Refusal {
+        Refusal(status: 502, message: "The sandbox is paused and could not be resumed", sandbox: id)
+    }
+
     static func closed(_ port: UInt16, of id: String) -> Refusal {
         Refusal(status: 502, message: "The sandbox is running but port is not open", sandbox: id, port: port)
     }
@@ -99,6 +108,7 @@ struct Refusal: Error, Sendable, Hashable {
     private var advice: String {
         switch (status, port) {
         case (502, .some): "Start a server on this port in the sandbox, then load this page again."
+        case (502, nil) where self == .paused(sandbox ?? ""): "Whoever started it can let it go on."
         case (502, nil): "It has ended, or was never there. A new one has another address."
         case (403, _): "Whoever started the sandbox has the token that opens its ports."
         case (429, _): "Close some of its pages, or try again in a moment."

@@ -10,7 +10,7 @@ package struct RoutedSandbox: Sendable {
     package var trafficToken: Secret?
     package let token: Secret
     package let link: GuestLink
-    /// Returns as soon as the sandbox begins to end.
+    /// Returns as soon as the sandbox begins to end, or rests.
     package let waitForEnd: @Sendable () async throws -> Void
 
     package init(
@@ -25,9 +25,11 @@ package struct RoutedSandbox: Sendable {
         self.waitForEnd = waitForEnd
     }
 
-    init(_ sandbox: Sandbox) {
+    /// - Returns: nil when it does not run.
+    init?(_ sandbox: Sandbox) {
+        guard sandbox.isRunning, let stay = sandbox.stay else { return nil }
         self.init(id: sandbox.id, token: sandbox.token, link: sandbox.link) {
-            _ = try await sandbox.ending.value()
+            _ = try await stay.ending.value()
         }
         let record = sandbox.record
         ingress = record.ingress ?? IngressPolicy()
@@ -38,12 +40,12 @@ package struct RoutedSandbox: Sendable {
 /// Where the router finds sandboxes.
 package struct SandboxDirectory: Sendable {
     /// The running sandbox with exactly this id. One that rests may be woken by this.
-    package let find: @Sendable (_ id: String) async -> RoutedSandbox?
+    package let find: @Sendable (_ id: String) async throws -> RoutedSandbox?
     /// All that run.
     package let all: @Sendable () -> [RoutedSandbox]
 
     package init(
-        find: @escaping @Sendable (_ id: String) async -> RoutedSandbox?,
+        find: @escaping @Sendable (_ id: String) async throws -> RoutedSandbox?,
         all: @escaping @Sendable () -> [RoutedSandbox]
     ) {
         self.find = find
@@ -52,9 +54,14 @@ package struct SandboxDirectory: Sendable {
 
     package init(_ sandboxes: SandboxRegistry) {
         self.init { id in
-            sandboxes.sandbox(exactly: id).map { RoutedSandbox($0) }
+            guard let sandbox = sandboxes.sandbox(exactly: id) else { return nil }
+            if !sandbox.isRunning { try await sandboxes.wakeForTraffic(sandbox) }
+            guard let routed = RoutedSandbox(sandbox) else {
+                throw sandbox.condition == nil ? Refusal.notFound(id) : Refusal.paused(id)
+            }
+            return routed
         } all: {
-            sandboxes.list().filter(\.isRunning).map { RoutedSandbox($0) }
+            sandboxes.list().compactMap { RoutedSandbox($0) }
         }
     }
 }

@@ -41,7 +41,7 @@ package final class SandboxRouter: Sendable {
             case .elsewhere: return false
             case .malformed(let message): throw Refusal.malformed(message)
             case .port(let port, let id):
-                guard let sandbox = await directory.find(id) else { throw Refusal.notFound(id) }
+                guard let sandbox = try await directory.find(id) else { throw Refusal.notFound(id) }
                 try await carry(exchange, to: port, of: sandbox) { try await isTrusted(id) }
             case .signedFile:
                 let sandbox = try FileSignature(exchange.request).find(among: directory.all())

@@ -134,9 +134,10 @@ struct Run: Sendable {
         return result
     }
 
-    /// The sandbox of the run that is gone on with, if it still runs; else a new one.
+    /// The sandbox of the run that is gone on with, if it is still there; else a new one.
     private func obtainSandbox() async throws -> Sandbox {
         if let previous, previous.kept, let id = previous.sandboxID, let sandbox = try? sandboxes.sandbox(id) {
+            try await sandboxes.resume(sandbox)
             return sandbox
         }
         var new = NewSandbox(template: options.template, metadata: ["run": id])

@@ -65,18 +65,23 @@ final class MachinePool: Sendable {
             if waiting.machine.ended.current == nil { return waiting }
             await waiting.machine.destroy()
         }
-        return try await start(template) { PooledMachine(machine: $0, line: $1, isPaused: false) }
+        return try await start(template.saved) { PooledMachine(machine: $0, line: $1, isPaused: false) }
     }
 
-    private func start(
-        _ template: Template,
-        _ finish: @Sendable @escaping (any Machine, GuestLine) async throws -> PooledMachine
-    ) async throws -> PooledMachine {
+    /// Starts a machine that goes on from what was saved.
+    func start(from saved: SavedMachine) async throws -> any Machine {
+        try await start(saved) { machine, _ in machine }
+    }
+
+    private func start<Result: Sendable>(
+        _ saved: SavedMachine,
+        _ finish: @Sendable @escaping (any Machine, GuestLine) async throws -> Result
+    ) async throws -> Result {
         try Files.makeDirectory(root)
         let directory = "\(root)/m\(Random.name(12))"
         let engine = engine
         return try await starts.withPermit {
-            let prepared = try await engine.prepare(template.saved, in: directory)
+            let prepared = try await engine.prepare(saved, in: directory)
             do {
                 let machine = try await prepared.resume()
                 return try await finish(
@@ -92,7 +97,7 @@ final class MachinePool: Sendable {
 
     /// A machine that waits: it has rehearsed, is nobody's, and is paused.
     private func startWaiting(_ template: Template) async throws -> PooledMachine {
-        try await start(template) { machine, line in
+        try await start(template.saved) { machine, line in
             try await withDeadline(Self.rehearsalLimit) { try await Self.rehearse(line, template) }
             try await machine.pause()
             return PooledMachine(machine: machine, line: line, isPaused: true)

@@ -31,3 +31,9 @@ package struct NewSandbox: Sendable {
 package enum CreateStep: String, CaseIterable, Sendable {
     case template, machine, record, resume, identity, tunnels, done
 }
+
+/// The steps of a pause and of a resume, in order; each can be made to fail in a test.
+package enum TurnStep: String, CaseIterable, Sendable {
+    case suspend, save, rest
+    case open, prepare, identity, wake
+}

@@ -12,6 +12,12 @@ package struct SandboxError: Error, Sendable, CustomStringConvertible {
         package static let ended = Code(rawValue: "ended")
         /// It asks for what there is not.
         package static let invalidRequest = Code(rawValue: "invalid_request")
+        /// It rests, and has to be resumed first.
+        package static let paused = Code(rawValue: "paused")
+        /// It could not be saved, and goes on.
+        package static let pauseFailed = Code(rawValue: "pause_failed")
+        /// It could not go on from what was saved, and rests as before.
+        package static let resumeFailed = Code(rawValue: "resume_failed")
         package static let noSpace = Code(rawValue: "no_space")
         package static let shuttingDown = Code(rawValue: "shutting_down")
     }

@@ -1,7 +1,7 @@
 import Access
 import Synchronization
 
-/// How many sandboxes one owner may have at once, those that are being made among them.
+/// How many sandboxes one owner may have at once, those that are being made and those that rest among them.
 final class SandboxQuota: Sendable {
     /// Nil is without limit.
     private let limit: Int?

@@ -47,12 +47,13 @@ package struct Lifecycle: Codable, Sendable, Hashable {
 
 /// What is told about a sandbox.
 ///
-/// Written at its create and whenever its end is moved; read by the next daemon. Members that came later are optional.
+/// Written at its create, whenever its end is moved, and when it comes to rest or goes on; read by the next daemon. Members that
+/// came later are optional.
 package struct SandboxRecord: Codable, Sendable, Hashable {
     package var id: String
     package var template: String
     package var buildID: String
-    /// The directory of its machine, below `machines/`.
+    /// The directory of its machine, below `machines/`; of the last one, when it rests.
     package var machine: String
     /// In whole microseconds, and later than that of every sandbox before it.
     package var created: Date
@@ -66,6 +67,12 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     package var trafficToken: String?
     /// The id of the API key that it was made with; nil for what local commands make.
     package var keyID: String?
+    /// How long it was last asked to live, in seconds; nil means until it is killed, or that nobody knows.
+    package var lifetime: Double?
+    /// What was saved of it last; kept while it goes on, until something newer is there.
+    package var saved: SavedState?
+    /// Whether that is all there is of it.
+    package var isPaused: Bool?
     private var ownerName: Owner?
     private var lifecycleChoice: Lifecycle?
 
@@ -73,7 +80,8 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     package var lifecycle: Lifecycle { lifecycleChoice ?? Lifecycle() }
 
     private enum CodingKeys: String, CodingKey {
-        case id, template, buildID, machine, created, ends, metadata, manifest, ingress, trafficToken, keyID
+        case id, template, buildID, machine, created, ends, metadata, manifest, ingress, trafficToken, keyID, lifetime,
+            saved, isPaused
         case ownerName = "owner"
         case lifecycleChoice = "lifecycle"
     }
@@ -92,7 +100,8 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
         manifest = template
         self.machine = machine
         self.created = created
-        ends = request.lifetime.map { created.addingTimeInterval($0 / .seconds(1)) }
+        lifetime = request.lifetime.map { $0 / .seconds(1) }
+        ends = lifetime.map { created.addingTimeInterval($0) }
         metadata = request.metadata
         ingress = request.ingress
         self.trafficToken = trafficToken
@@ -107,7 +116,10 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
         child.id = id
         child.machine = machine
         child.created = created
-        child.ends = lifetime.map { created.addingTimeInterval($0 / .seconds(1)) }
+        child.lifetime = lifetime.map { $0 / .seconds(1) }
+        child.ends = child.lifetime.map { created.addingTimeInterval($0) }
+        // What was saved of the one is not the other's.
+        child.saved = nil
         child.trafficToken = trafficToken == nil ? nil : Random.hex(32)
         return child
     }

@@ -1,10 +1,13 @@
 // Sandboxes: from a template to a running guest and back to nothing.
 //
 //     create ─► template ─► machine from the pool ─► record ─► resume ─► identity ─► running ─► stopping ─► stopped
-//                   each step has its undo, run in reverse when a later step fails
+//                   each step has its undo, run in reverse when a later step fails         │ ▲
+//                                                                                     pause ▼ │ resume
+//                                                                                         paused
 //
-// The registry owns every running sandbox of the installation. Its records are in SQLite, so that a daemon that starts after
-// a crash finds the machines again, which outlive it; what it does not find again it reports and forgets.
+// The registry owns every sandbox of the installation. Its records are in SQLite, so that a daemon that starts after a crash
+// finds the machines again, which outlive it, and what is saved of sandboxes that rest; what it does not find again it reports
+// and forgets. SandboxLife has the rules, SandboxRegistry+Pause the way to rest and back.
 
 import FoundationEssentials
 import GuestLink
@@ -12,6 +15,7 @@ import HTTP
 import Linux
 import Machines
 import Records
+import Snapshots
 import Synchronization
 import Wire
 
@@ -21,7 +25,8 @@ package final class SandboxRegistry: Sendable {
     package typealias Carrier = @Sendable (Sandbox, TunnelOpening, any ByteStream) async -> Void
 
     private struct State {
-        var running: [String: Sandbox] = [:]
+        /// Those that run and those that rest.
+        var known: [String: Sandbox] = [:]
         var isClosed = false
         /// Told what each sandbox's programs may reach.
         var carrier: Carrier?
@@ -33,14 +38,17 @@ package final class SandboxRegistry: Sendable {
     package let templates: TemplateStore
     /// What sandboxes that have ended left.
     package let archive: JournalArchive
+    /// What is saved of sandboxes.
+    package let snapshots: SnapshotStore
     let engine: any MachineEngine
     let home: Home
     let records: SandboxRecords
-    private let pool: MachinePool
+    let pool: MachinePool
     let quota: SandboxQuota
     private let state = Mutex(State())
     let beforeStep: @Sendable (CreateStep) async throws -> Void
-    private let log: @Sendable (String) -> Void
+    let beforeTurn: @Sendable (TurnStep) async throws -> Void
+    let log: @Sendable (String) -> Void
 
     package init(
         engine: any MachineEngine,
@@ -49,14 +57,17 @@ package final class SandboxRegistry: Sendable {
         poolSize: Int,
         limitPerOwner: Int? = nil,
         beforeStep: @escaping @Sendable (CreateStep) async throws -> Void = { _ in },
+        beforeTurn: @escaping @Sendable (TurnStep) async throws -> Void = { _ in },
         log: @escaping @Sendable (String) -> Void
     ) {
         self.engine = engine
         self.home = home
         self.beforeStep = beforeStep
+        self.beforeTurn = beforeTurn
         self.log = log
         templates = TemplateStore(home)
         archive = JournalArchive(home)
+        snapshots = SnapshotStore(home)
         records = SandboxRecords(database)
         pool = MachinePool(engine: engine, home: home, size: poolSize)
         quota = SandboxQuota(limit: limitPerOwner)
@@ -113,18 +124,20 @@ package final class SandboxRegistry: Sendable {
         try await taken.resume()
 
         try await beforeStep(.identity)
-        let link = try await introduce(
+        try await introduce(
             taken,
             GuestIdentity(id: id, token: token, template: template.manifest, environment: request.environment),
             bootstrap: template.bootstrap
         )
 
-        let sandbox = Sandbox(record: record, template: template.manifest, machine: machine, link: link, token: token)
+        let stay = Stay(in: machine)
+        let sandbox = Sandbox(record: record, template: template.manifest, stay: stay, line: taken.line, token: token)
         try await beforeStep(.tunnels)
-        openTunnels(sandbox)
+        openTunnels(of: sandbox, stay)
         undo.add { await sandbox.stop(.startFailed) }
         try await beforeStep(.done)
         try adopt(sandbox)
+        watch(sandbox, stay)
         state.withLock { $0.uses[template.manifest.name, default: TemplateUse()].note(record.created) }
         return sandbox
     }
@@ -170,11 +183,9 @@ package final class SandboxRegistry: Sendable {
         return Date(timeIntervalSince1970: Double(created) / 1_000_000)
     }
 
-    private func introduce(_ taken: PooledMachine, _ identity: GuestIdentity, bootstrap: Secret) async throws
-        -> GuestLink
-    {
+    private func introduce(_ taken: PooledMachine, _ identity: GuestIdentity, bootstrap: Secret) async throws {
         do {
-            return try await withDeadline(.seconds(20)) {
+            _ = try await withDeadline(.seconds(20)) {
                 try await taken.line.initialize(identity, bootstrap: bootstrap)
             }
         } catch {
@@ -187,35 +198,48 @@ package final class SandboxRegistry: Sendable {
         }
     }
 
-    func openTunnels(_ sandbox: Sandbox) {
+    func openTunnels(of sandbox: Sandbox, _ stay: Stay) {
         guard let carrier = state.withLock({ $0.carrier }) else { return }
-        sandbox.openTunnels { [weak sandbox] opening, stream in
+        stay.openTunnels(sandbox.link) { [weak sandbox] opening, stream in
             if let sandbox { await carrier(sandbox, opening, stream) }
             stream.close()
         }
     }
 
-    /// Takes a sandbox into the registry and watches its machine.
+    /// Takes a sandbox into the registry.
     func adopt(_ sandbox: Sandbox) throws {
         try state.withLock { state in
             guard !state.isClosed else {
                 throw SandboxError(.shuttingDown, "The daemon is stopping; try again when it has started")
             }
-            state.running[sandbox.id] = sandbox
+            state.known[sandbox.id] = sandbox
+            // Those of an earlier daemon were made before any that is yet to be.
+            let created = Int64(sandbox.record.created.timeIntervalSince1970 * 1_000_000)
+            state.lastCreated = max(state.lastCreated, created)
         }
-        // The task's owner is the sandbox: it ends when the machine does, and every sandbox's machine ends.
+    }
+
+    /// Watches the machine of a sandbox, and its deadline.
+    func watch(_ sandbox: Sandbox, _ stay: Stay) {
+        // The task's owner is the stay: it ends when the machine does, and every machine ends.
         Task(executorPreference: EventLoop.shared) { [self] in
-            try? await sandbox.machine.ended.value()
-            await end(sandbox, .machineEnded)
+            try? await stay.machine.ended.value()
+            await lost(sandbox, stay)
         }
         watchDeadline(of: sandbox)
+    }
+
+    /// Does for a sandbox that goes on what is done for one that runs.
+    func attend(_ sandbox: Sandbox, _ stay: Stay) {
+        openTunnels(of: sandbox, stay)
+        watch(sandbox, stay)
     }
 
     // MARK: Using
 
     package func list() -> [Sandbox] {
-        let running = state.withLock { Array($0.running.values) }.map { (created: $0.record.created, sandbox: $0) }
-        return running.sorted { ($0.created, $0.sandbox.id) < ($1.created, $1.sandbox.id) }.map(\.sandbox)
+        let known = state.withLock { Array($0.known.values) }.map { (created: $0.record.created, sandbox: $0) }
+        return known.sorted { ($0.created, $0.sandbox.id) < ($1.created, $1.sandbox.id) }.map(\.sandbox)
     }
 
     /// How often a template was used since the daemon started.
@@ -223,15 +247,15 @@ package final class SandboxRegistry: Sendable {
         state.withLock { $0.uses[template] ?? TemplateUse() }
     }
 
-    /// The running sandbox with exactly this id.
+    /// The sandbox with exactly this id, running or not, unless it is ending.
     package func sandbox(exactly id: String) -> Sandbox? {
-        state.withLock { $0.running[id] }.flatMap { $0.isRunning ? $0 : nil }
+        state.withLock { $0.known[id] }.flatMap { $0.condition == nil ? nil : $0 }
     }
 
-    /// The running sandbox called `id`, or the only one whose id starts so.
+    /// The sandbox called `id`, or the only one whose id starts so.
     package func sandbox(_ id: String) throws -> Sandbox {
         let matches = state.withLock { state in
-            state.running[id].map { [$0] } ?? state.running.values.filter { id.count >= 4 && $0.id.hasPrefix(id) }
+            state.known[id].map { [$0] } ?? state.known.values.filter { id.count >= 4 && $0.id.hasPrefix(id) }
         }
         if matches.count == 1 { return matches[0] }
         if let ended = archive.sandbox(id) {
@@ -240,7 +264,7 @@ package final class SandboxRegistry: Sendable {
         throw SandboxError(
             .notFound,
             matches.isEmpty
-                ? "There is no running sandbox '\(id)'; 'martlet ls' lists them"
+                ? "There is no sandbox '\(id)'; 'martlet ls' lists them"
                 : "'\(id)' is the start of \(matches.count) sandboxes; give more of it"
         )
     }
@@ -250,71 +274,22 @@ package final class SandboxRegistry: Sendable {
         await end(try sandbox(id), reason)
     }
 
-    private func end(_ sandbox: Sandbox, _ reason: StopReason) async {
+    func end(_ sandbox: Sandbox, _ reason: StopReason) async {
         if await sandbox.stop(reason) { await forget(sandbox, reason) }
     }
 
     /// Keeps of a sandbox that has ended what is to be kept.
     func forget(_ sandbox: Sandbox, _ reason: StopReason) async {
         await archive.keep(EndedSandbox(sandbox.record, reason, at: Date()), sandbox.journal.known)
-        let known = state.withLock { $0.running.removeValue(forKey: sandbox.id) }
+        let known = state.withLock { $0.known.removeValue(forKey: sandbox.id) }
         if known != nil { quota.leave(sandbox.record.owner) }
         try? await records.remove(sandbox.id)
+        archive.removeNotes(of: sandbox.id)
+        if let saved = sandbox.record.saved { try? await snapshots.remove(saved.snapshot) }
         if reason == .machineEnded { log("sandbox \(sandbox.id): its machine ended by itself") }
     }
 
     // MARK: Beginning and end
-
-    /// Finds the sandboxes of an earlier daemon again, removes what it left half done, and fills the pools.
-    ///
-    /// - Returns: how many were found, and the ids of those that were lost.
-    package func recover() async throws -> (found: Int, lost: [String]) {
-        archive.load()
-        var lost: [String] = []
-        var kept: Set<String> = []
-        var found: [Sandbox] = []
-        for (record, token) in try await records.all() {
-            let directory = "\(home.machines)/\(record.machine)"
-            guard
-                let template = record.manifest
-                    ?? (try? templates.build(record.buildID, name: record.template).manifest),
-                let machine = try? await engine.adopt(directory)
-            else {
-                lost.append(record.id)
-                try await records.remove(record.id)
-                continue
-            }
-            let link = GuestLink(
-                GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections),
-                token: token
-            )
-            // One that was being made when the daemon died may not have its identity yet; nobody has ever heard of it.
-            guard (try? await withDeadline(.seconds(10), { try await link.call(ListProcesses.self, Empty()) })) != nil
-            else {
-                lost.append(record.id)
-                try await records.remove(record.id)
-                continue
-            }
-            // It was about to be forked: nobody is left who would let it go on.
-            try? await withDeadline(.seconds(10)) { try await link.endHolds() }
-            kept.insert(record.machine)
-            found.append(
-                Sandbox(record: record, template: template, machine: machine, link: link, token: token)
-            )
-        }
-        _ = await engine.sweep(home.machines, keeping: kept)
-        templates.sweep()
-        for sandbox in found {
-            state.withLock { state in
-                let created = Int64(sandbox.record.created.timeIntervalSince1970 * 1_000_000)
-                state.lastCreated = max(state.lastCreated, created)
-            }
-            quota.note(sandbox.record.owner)
-            openTunnels(sandbox)
-            try adopt(sandbox)
-        }
-        return (found.count, lost)
-    }
 
     /// How many machines wait for their sandbox.
     package var waitingMachines: Int { pool.count }
@@ -332,13 +307,14 @@ package final class SandboxRegistry: Sendable {
         fillPools()
     }
 
-    /// Ends the pool, and every sandbox unless they are to be found again by the next daemon.
+    /// Ends the pool, and every sandbox that runs unless they are to be found again by the next daemon. Those that rest cost
+    /// nothing and go on resting.
     package func close(keepingSandboxes: Bool) async {
         state.withLock { $0.isClosed = true }
         await pool.close()
         if keepingSandboxes { return }
         await withTaskGroup { group in
-            for sandbox in list() {
+            for sandbox in list() where sandbox.condition != .paused {
                 group.addTask { await self.end(sandbox, .shutdown) }
             }
         }

@@ -118,9 +118,12 @@ struct `a fork` {
                 // The child has the process, and nobody who listens to it.
                 let running = try await child.link.call(ListProcesses.self, Empty()).processes
                 #expect(running.contains { $0.pid == process.pid })
-                let stranger = GuestLink(GuestLine(to: child.machine.agentAddress), token: parent.token)
+                let stranger = GuestLink(
+                    GuestLine(to: try #require(child.stay).machine.agentAddress),
+                    token: parent.token
+                )
                 await #expect(throws: (any Error).self) { try await stranger.run(.init("true")) }
-                let other = GuestLink(GuestLine(to: parent.machine.agentAddress), token: child.token)
+                let other = GuestLink(GuestLine(to: try #require(parent.stay).machine.agentAddress), token: child.token)
                 await #expect(throws: (any Error).self) { try await other.run(.init("true")) }
                 try await link.signal(process.pid ?? 0, "SIGNAL_SIGKILL")
                 try await group.waitForAll()
@@ -152,7 +155,7 @@ struct `a fork` {
                 #expect(error.code == .invalidRequest)
             }
             // QEMU can not write the state of the devices: something else is there.
-            let occupied = "\(parent.machine.directory)/device-state/occupied"
+            let occupied = "\(try #require(parent.stay).machine.directory)/device-state/occupied"
             try Files.makeDirectory(occupied)
             await #expect(throws: MachineError.self) { try await registry.fork(parent, ForkRequest(count: 3)) }
             #expect(registry.list().map(\.id) == [parent.id])
@@ -184,7 +187,7 @@ struct `a fork` {
             disturbance.clear()
             for child in fork.sandboxes { try await registry.kill(child.id) }
             // The parent is lost while its children are made.
-            disturbance.set(before: .record) { parent.machine.kill() }
+            disturbance.set(before: .record) { try #require(parent.stay).machine.kill() }
             let last = try await registry.fork(parent, ForkRequest(count: 3))
             disturbance.clear()
             for child in last.sandboxes {

@@ -14,6 +14,12 @@ enum CreateCommand {
         kind: .optional
     )
 
+    private static let pausing = Option.flag(
+        "--pause-on-timeout",
+        "Pause it when its time is over, in place of ending it"
+    )
+    private static let resuming = Option.flag("--resume-on-traffic", "Let a request to it resume it when it is paused")
+
     static let plain = Command(
         "create",
         summary: "Make a sandbox and print its id",
@@ -21,7 +27,7 @@ enum CreateCommand {
         options: [
             SharedOptions.environment, SandboxOptions.metadata,
             .value("--timeout", "TIME", "End it after: 90s, 10m, 1h30m", default: .described("never")),
-            SharedOptions.output,
+            pausing, resuming, SharedOptions.output,
         ],
         arguments: [template],
         group: "Sandboxes"
@@ -46,6 +52,10 @@ enum CreateCommand {
         examples: [
             .init("martlet sandbox create claude", "A shell in a new sandbox"),
             .init("martlet sandbox create --detach --timeout 1h", "A sandbox for an hour, without a terminal"),
+            .init(
+                "martlet sandbox create -d --timeout 10m --pause-on-timeout --resume-on-traffic",
+                "One that rests on disk while nobody needs it"
+            ),
         ],
         options: [
             .flag("--detach", short: "d", "Open no terminal, print the id"),
@@ -55,6 +65,7 @@ enum CreateCommand {
                 "End it after: 90s, 10m, 1h30m; counted from when its terminal is left or lost",
                 default: .described("never; 30s after its terminal is lost")
             ), SandboxOptions.user, SandboxOptions.directory, SharedOptions.environment, SandboxOptions.metadata,
+            pausing, resuming,
         ],
         arguments: [template]
     ) { invocation in
@@ -77,7 +88,9 @@ enum CreateCommand {
             template: invocation.value("TEMPLATE") ?? "claude",
             environment: try SharedOptions.environment(invocation, surroundings),
             metadata: try SharedOptions.pairs("--metadata", invocation),
-            lifetime: lifetime.map { $0 / .seconds(1) }
+            lifetime: lifetime.map { $0 / .seconds(1) },
+            pausesOnTimeout: invocation.flag("--pause-on-timeout"),
+            resumesOnTraffic: invocation.flag("--resume-on-traffic")
         )
     }
 

@@ -49,11 +49,16 @@ enum ListCommand {
                 "\(sandbox.processors)",
                 "\(sandbox.memoryMiB) MiB",
                 Readable.age(of: sandbox.created),
-                sandbox.ends.map { Readable.age(seconds: $0.timeIntervalSinceNow) } ?? "-",
+                left(sandbox),
                 metadata(sandbox)
             )
         }
         return table.text
+    }
+
+    private static func left(_ sandbox: SandboxInfo) -> String {
+        guard sandbox.state != .paused, let ends = sandbox.ends else { return "-" }
+        return Readable.age(seconds: ends.timeIntervalSinceNow)
     }
 
     static let info = Command(
@@ -77,11 +82,13 @@ enum ListCommand {
         facts.add("Template", sandbox.template)
         facts.add("State", (sandbox.state ?? .running).rawValue)
         facts.add("Created", sandbox.created.formatted(.iso8601))
-        facts.add("Ends", sandbox.ends?.formatted(.iso8601) ?? "when it is ended")
+        let isPaused = sandbox.state == .paused
+        facts.add(isPaused ? "Paused" : "Saved", sandbox.saved?.formatted(.iso8601))
+        facts.add("Ends", isPaused ? nil : sandbox.ends?.formatted(.iso8601) ?? "when it is ended")
         facts.add("Processors", "\(sandbox.processors)")
         facts.add("Memory", "\(sandbox.memoryMiB) MiB")
         facts.add("Isolation", sandbox.isolation)
-        facts.add("Process", "\(sandbox.processID)")
+        facts.add("Process", isPaused ? nil : "\(sandbox.processID)")
         facts.add("Metadata", sandbox.metadata.isEmpty ? nil : metadata(sandbox))
         return facts.text
     }

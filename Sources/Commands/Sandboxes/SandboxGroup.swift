@@ -13,8 +13,8 @@ enum SandboxGroup {
         subcommands: [
             CreateCommand.terminal, ConnectCommand.command, ListCommand.command(as: "list", aliases: ["ls"]),
             ListCommand.info, ExecCommand.command(aliases: ["ex"]), LogsCommand.command(aliases: ["lg"]),
-            MetricsCommand.command, KillCommand.command(aliases: ["kl"]), TimeoutCommand.command,
-            ForkCommand.command,
+            MetricsCommand.command, KillCommand.command(aliases: ["kl"]), TimeoutCommand.command, PauseCommands.pause,
+            PauseCommands.resume, ForkCommand.command,
         ],
         group: "Sandboxes"
     )

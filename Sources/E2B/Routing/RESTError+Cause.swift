@@ -32,6 +32,8 @@ extension RESTError {
         switch error.code {
         case .notFound, .ended, .templateNotFound: self.init(404, error.message)
         case .tooMany: self.init(429, error.message, shouldRetry: false)
+        case .paused: self.init(409, error.message)
+        case .pauseFailed: self.init(503, "\(error)")
         case .noSpace: self.init(507, "\(error)")
         case .invalidRequest: self.init(400, error.message)
         case .shuttingDown: self.init(503, error.message)

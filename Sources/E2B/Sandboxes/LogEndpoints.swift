@@ -15,7 +15,7 @@ struct LogEndpoints: Sendable {
     /// What happened in a sandbox that runs, or did until a while ago.
     private func journal(_ request: Request) async throws -> [JournalEntry] {
         do {
-            return try await endpoints.find(request).journal.entries()
+            return try await endpoints.find(request).entries()
         } catch let error as RESTError where error.status == 404 {
             let id = String(request["id"].prefix { $0 != "-" })
             guard let ended = sandboxes.archive.sandbox(id), request.caller.sees(ended.owner) else { throw error }
@@ -39,7 +39,7 @@ struct LogEndpoints: Sendable {
         let start = try request.query.integer("start")
         let end = try request.query.integer("end")
         let sandbox = try endpoints.find(request)
-        let samples = try await sandbox.link.metrics(since: sandbox.record.created).map(MetricModel.init)
+        let samples = try await sandbox.metrics().map(MetricModel.init)
         return try Answer(
             200,
             samples.filter { $0.timestampUnix >= start ?? .min && $0.timestampUnix <= end ?? .max }
@@ -57,7 +57,7 @@ struct LogEndpoints: Sendable {
         let metrics = await withTaskGroup(of: (String, MetricModel?).self) { group in
             for sandbox in found {
                 group.addTask {
-                    let samples = try? await sandbox.link.metrics(since: sandbox.record.created)
+                    let samples = try? await sandbox.metrics()
                     return (sandbox.id, samples?.last.map(MetricModel.init))
                 }
             }

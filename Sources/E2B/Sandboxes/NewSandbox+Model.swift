@@ -24,7 +24,7 @@ extension NewSandbox {
             throw RESTError.badRequest("'envVars': the value of '\(name)' has a NUL in it")
         }
         let wishes = try NetworkWishes(model.network)
-        if pauses { throw RESTError.missing("pausing of sandboxes ('autoPause')") }
+        if model.autoPauseMemory == false { throw RESTError.withoutMemory }
         if model.mcp != nil { throw RESTError.missing("MCP servers in sandboxes ('mcp')") }
         if model.iam?.tokens?.isEmpty == false { throw RESTError.missing("identity tokens ('iam')") }
         if model.volumeMounts?.isEmpty == false {
@@ -41,6 +41,6 @@ extension NewSandbox {
         )
         self.owner = owner
         ingress = wishes.ingress
-        lifecycle = Lifecycle(onTimeout: .kill, resumesOnTraffic: resumes)
+        lifecycle = Lifecycle(onTimeout: pauses ? .pause : .kill, resumesOnTraffic: resumes)
     }
 }

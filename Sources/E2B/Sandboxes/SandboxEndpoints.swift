@@ -1,6 +1,7 @@
 import Access
 import HTTP
 import Sandboxes
+import Wire
 
 /// `/sandboxes` and `/v2/sandboxes`: making, finding, prolonging and ending them.
 struct SandboxEndpoints: Sendable {
@@ -60,7 +61,7 @@ struct SandboxEndpoints: Sendable {
 
     // MARK: Finding
 
-    /// The running sandbox of a request's path, if its caller may know of it.
+    /// The sandbox of a request's path, if its caller may know of it.
     func find(_ request: Request) throws -> Sandbox {
         let given = request["id"]
         // Clients once appended their own id.
@@ -77,13 +78,14 @@ struct SandboxEndpoints: Sendable {
 
     /// All sandboxes that the caller may know of, the newest first.
     private func visible(to caller: Caller) -> [ListedSandbox] {
-        sandboxes.list().reversed().filter { $0.isRunning && caller.sees($0.record.owner) }
+        sandboxes.list().reversed().filter { $0.condition != nil && caller.sees($0.record.owner) }
             .map { SandboxView($0, domain: domain).listed }
     }
 
     func listRunning(_ request: Request) async throws -> Answer {
         let metadata = try MetadataFilter(request.query["metadata"])
-        return try Answer(200, visible(to: request.caller).filter { metadata.accepts($0.metadata) })
+        let running = visible(to: request.caller).filter { $0.state == .running }
+        return try Answer(200, running.filter { metadata.accepts($0.metadata) })
     }
 
     func list(_ request: Request) async throws -> Answer {
@@ -100,21 +102,6 @@ struct SandboxEndpoints: Sendable {
         let sandbox = try find(request)
         try await sandboxes.kill(sandbox.id)
         return Answer(204)
-    }
-
-    func connect(_ request: Request, defaultTimeout: Int?) async throws -> Answer {
-        let model = try await request.body(ConnectModel.self, absent: ConnectModel())
-        guard let timeout = model.timeout ?? defaultTimeout else { throw RESTError.badRequest("'timeout' is missing") }
-        let lifetime = try Timeout.lifetime(timeout)
-        let sandbox = try await prolong(request) { try await sandboxes.extendLifetime(of: $0, to: lifetime) }
-        return try Answer(200, SandboxView(sandbox, domain: domain).sandbox)
-    }
-
-    func resume(_ request: Request) async throws -> Answer {
-        let model = try await request.body(ResumeModel.self, absent: ResumeModel())
-        _ = try Timeout.lifetime(model.timeout ?? Self.firstTimeout)
-        let sandbox = try find(request)
-        throw RESTError(409, "Sandbox '\(sandbox.id)' is already running")
     }
 
     func setTimeout(_ request: Request) async throws -> Answer {
@@ -135,7 +122,7 @@ struct SandboxEndpoints: Sendable {
     }
 
     /// Moves the end of a request's sandbox; one that is ending at this moment is not there any more.
-    private func prolong(_ request: Request, _ move: (Sandbox) async throws -> Void) async throws -> Sandbox {
+    func prolong(_ request: Request, _ move: (Sandbox) async throws -> Void) async throws -> Sandbox {
         let sandbox = try find(request)
         do {
             try await move(sandbox)

@@ -49,6 +49,8 @@ struct SandboxDetail: Codable, Sendable, Hashable {
     var state: SandboxState
     var network: NetworkModel?
     var lifecycle: LifecycleModel?
+    /// What a paused one was saved with.
+    var pauseMode: String?
 }
 
 /// `SandboxLifecycle`.

@@ -14,6 +14,7 @@ struct SandboxView: Sendable {
     static let endless: TimeInterval = 100 * 365 * 86_400
 
     let record: SandboxRecord
+    let state: SandboxState
     let manifest: TemplateManifest
     let token: String
     /// Where the sandbox's own host names are, when they are anywhere: `e2b.localhost:8443`.
@@ -21,13 +22,16 @@ struct SandboxView: Sendable {
 
     init(_ sandbox: Sandbox, domain: String?) {
         record = sandbox.record
+        state = sandbox.condition ?? .running
         manifest = sandbox.template
         token = sandbox.token.exposed { $0 }
         self.domain = domain
     }
 
+    /// Of one that is paused: when that was.
     private var endAt: Timestamp {
-        Timestamp(record.ends ?? record.created.addingTimeInterval(Self.endless))
+        if state == .paused, let saved = record.saved { return Timestamp(saved.at) }
+        return Timestamp(record.ends ?? record.created.addingTimeInterval(Self.endless))
     }
 
     var sandbox: SandboxModel {
@@ -55,7 +59,7 @@ struct SandboxView: Sendable {
             memoryMB: manifest.shape.memoryMiB,
             diskSizeMB: manifest.diskMiB,
             metadata: record.metadata,
-            state: .running,
+            state: state,
             envdVersion: Self.agentVersion
         )
     }
@@ -77,12 +81,13 @@ struct SandboxView: Sendable {
             memoryMB: manifest.shape.memoryMiB,
             diskSizeMB: manifest.diskMiB,
             metadata: record.metadata,
-            state: .running,
+            state: state,
             network: network,
             lifecycle: LifecycleModel(
                 autoResume: record.lifecycle.resumesOnTraffic,
                 onTimeout: record.lifecycle.onTimeout.rawValue
-            )
+            ),
+            pauseMode: state == .paused ? "full" : nil
         )
     }
 

@@ -93,10 +93,13 @@ extension SandboxRegistry {
 
     private func save(_ parent: Sandbox) async throws -> HeldCheckpoint {
         let clock = ContinuousClock()
-        let machine = parent.machine
-        let (checkpoint, begin) = try await parent.link.holding {
-            let begin = clock.now
-            return (try await machine.checkpoint(), begin)
+        // It can not be paused meanwhile.
+        let (checkpoint, begin) = try await parent.turning.withLock { [self] in
+            let machine = try running(parent).machine
+            return try await parent.link.holding {
+                let begin = clock.now
+                return (try await machine.checkpoint(), begin)
+            }
         }
         let hold = clock.now - begin
         guard let change = checkpoint.saved.change, let pause = checkpoint.pause else {
@@ -151,14 +154,16 @@ extension SandboxRegistry {
 
         try await beforeStep(.identity)
         let line = GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections)
-        let link = try await renew(line, id, token, from: parent.token, machine)
+        try await renew(line, id, token, from: parent.token, machine)
 
-        let sandbox = Sandbox(record: record, template: parent.template, machine: machine, link: link, token: token)
+        let stay = Stay(in: machine)
+        let sandbox = Sandbox(record: record, template: parent.template, stay: stay, line: line, token: token)
         try await beforeStep(.tunnels)
-        openTunnels(sandbox)
+        openTunnels(of: sandbox, stay)
         undo.add { await sandbox.stop(.startFailed) }
         try await beforeStep(.done)
         try adopt(sandbox)
+        watch(sandbox, stay)
         return sandbox
     }
 
@@ -190,9 +195,9 @@ extension SandboxRegistry {
         _ token: Secret,
         from parent: Secret,
         _ machine: any Machine
-    ) async throws -> GuestLink {
+    ) async throws {
         do {
-            return try await withDeadline(Self.renewalLimit) {
+            _ = try await withDeadline(Self.renewalLimit) {
                 try await line.renew(GuestIdentity(fork: id, token: token), token: parent)
             }
         } catch {

@@ -6,7 +6,8 @@ import Wire
 
 /// What happened in one sandbox: commands, what they wrote, how they ended.
 ///
-/// The guest writes it down by itself; the host asks for it only when somebody wants to read it, and once more before the end.
+/// The guest writes it down by itself; the host asks for it only when somebody wants to read it, and once more before the guest
+/// rests or ends.
 package final class GuestJournal: Sendable {
     private static let page = 500
 
@@ -15,9 +16,12 @@ package final class GuestJournal: Sendable {
     /// Held while the guest is asked, so that each entry is fetched once.
     private let reading = AsyncLock()
 
-    init(_ link: GuestLink, start: Date) {
+    /// - Parameter known: what was read by an earlier daemon.
+    init(_ link: GuestLink, start: Date, known: [JournalEntry] = []) {
         self.link = link
-        buffer = Mutex(JournalBuffer(start: start))
+        var buffer = JournalBuffer(start: start)
+        buffer.add(known)
+        self.buffer = Mutex(buffer)
     }
 
     /// All that is known, the oldest first, after asking the guest for what is new.
@@ -27,7 +31,7 @@ package final class GuestJournal: Sendable {
     }
 
     /// What was read so far.
-    var known: [JournalEntry] { buffer.withLock { $0.entries } }
+    package var known: [JournalEntry] { buffer.withLock { $0.entries } }
 
     /// Fetches what is new. A guest that writes faster than it is read is not followed for ever.
     func pull() async throws {

@@ -18,7 +18,7 @@ package final class JournalArchive: Sendable {
         let bytes: Int64
     }
 
-    private let directory: String
+    let directory: String
     /// By the time of their end.
     private let kept = Mutex<[Kept]>([])
 

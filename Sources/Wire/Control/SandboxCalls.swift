@@ -17,10 +17,12 @@ public struct SandboxInfo: Codable, Sendable, Hashable {
     public var processors: Int
     public var memoryMiB: Int
     public var isolation: String
-    /// The QEMU process on the host.
+    /// The QEMU process on the host; 0 when the sandbox is paused.
     public var processID: Int32
     /// Nil where the daemon is older than this; its sandboxes run.
     public var state: SandboxState?
+    /// When it was last paused: what it goes back to if its machine is lost. Nil when it never was.
+    public var saved: Date?
 
     public init(
         id: String,
@@ -32,7 +34,8 @@ public struct SandboxInfo: Codable, Sendable, Hashable {
         memoryMiB: Int,
         isolation: String,
         processID: Int32,
-        state: SandboxState? = .running
+        state: SandboxState? = .running,
+        saved: Date? = nil
     ) {
         self.id = id
         self.template = template
@@ -44,6 +47,7 @@ public struct SandboxInfo: Codable, Sendable, Hashable {
         self.isolation = isolation
         self.processID = processID
         self.state = state
+        self.saved = saved
     }
 }
 
@@ -58,17 +62,25 @@ public enum CreateSandbox: UnaryCall {
         public var metadata: [String: String]
         /// Seconds until it is ended; nil means never.
         public var lifetime: Double?
+        /// Whether it is paused and not ended when that time is over.
+        public var pausesOnTimeout: Bool?
+        /// Whether a request to it lets it go on when it is paused.
+        public var resumesOnTraffic: Bool?
 
         public init(
             template: String,
             environment: [String: String] = [:],
             metadata: [String: String] = [:],
-            lifetime: Double? = nil
+            lifetime: Double? = nil,
+            pausesOnTimeout: Bool? = nil,
+            resumesOnTraffic: Bool? = nil
         ) {
             self.template = template
             self.environment = environment
             self.metadata = metadata
             self.lifetime = lifetime
+            self.pausesOnTimeout = pausesOnTimeout
+            self.resumesOnTraffic = resumesOnTraffic
         }
     }
 }
@@ -86,7 +98,7 @@ public enum GetSandbox: UnaryCall {
     public typealias Response = SandboxInfo
 }
 
-/// Lists the running sandboxes, the oldest first.
+/// Lists the sandboxes, those that are paused as well, the oldest first.
 public enum ListSandboxes: UnaryCall {
     public static let name = "martlet.v1.Sandboxes/List"
     public typealias Request = Empty

@@ -111,7 +111,7 @@ extension Martlet {
         }
 
         @Test(arguments: [
-            (#""autoPause":true"#, "pausing"), (#""mcp":{"exa":{"apiKey":"k"}}"#, "MCP"),
+            (#""mcp":{"exa":{"apiKey":"k"}}"#, "MCP"),
             (#""volumeMounts":[{"name":"v","path":"/mnt"}]"#, "volumes"),
             (#""iam":{"tokens":{"t":{"audience":"a","tokenType":"b"}}}"#, "identity tokens"),
             (#""network":{"allowOut":["1.1.1.1"]}"#, "network.allowOut"),

@@ -52,10 +52,10 @@ extension Martlet {
             #expect(answer.message.hasPrefix("This version of Martlet does not have "))
         }
 
-        @Test func `of a sandbox that can not be paused yet is just that`() async throws {
+        @Test func `of what can not be done with a sandbox yet is just that`() async throws {
             let plane = try await shared().controlPlaneOfItsOwn()
             try await plane.withSandbox { id in
-                for (method, verb) in [("POST", "pause"), ("POST", "snapshots"), ("PUT", "network")] {
+                for (method, verb) in [("POST", "snapshots"), ("PUT", "network")] {
                     let answer = try await plane.ask(method, "/sandboxes/\(id)/\(verb)", "{}")
                     #expect(answer.status == 501, "\(verb)")
                     #expect(answer.headers["Should-Retry"] == "false")

@@ -229,3 +229,44 @@ async def test_list_says_what_info_says(fresh):
     [listed] = await Sandbox.list(query=SandboxQuery(metadata=info.metadata)).next_items()
     for name in ["sandbox_id", "template_id", "name", "metadata", "started_at", "end_at", "state", "envd_version"]:
         assert getattr(listed, name) == getattr(info, name), name
+
+
+async def test_a_paused_sandbox_goes_on_where_it_was(fresh):
+    sandbox = await fresh()
+    await sandbox.files.write("/home/user/note", "kept")
+    command = await sandbox.commands.run("sleep 1000", background=True)
+    boot = (await sandbox.commands.run("cat /proc/sys/kernel/random/boot_id")).stdout
+    assert await sandbox.pause()
+    assert not await sandbox.is_running()
+    assert not await sandbox.pause()
+    assert (await sandbox.get_info()).state == SandboxState.PAUSED
+    paused = await Sandbox.list(query=SandboxQuery(state=[SandboxState.PAUSED])).next_items()
+    assert sandbox.sandbox_id in [one.sandbox_id for one in paused]
+    same = await sandbox.connect(timeout=200)
+    assert same.sandbox_id == sandbox.sandbox_id
+    # The handle of before is as good as the new one.
+    for handle in [sandbox, same]:
+        assert await handle.is_running()
+        assert await handle.files.read("/home/user/note") == "kept"
+        assert (await handle.commands.run("cat /proc/sys/kernel/random/boot_id")).stdout == boot
+    assert command.pid in [process.pid for process in await same.commands.list()]
+    assert abs(((await same.get_info()).end_at - now()).total_seconds() - 200) < 60
+
+
+async def test_a_paused_sandbox_can_be_killed(fresh):
+    sandbox = await fresh()
+    assert await sandbox.pause()
+    assert await sandbox.kill()
+    with pytest.raises(e2b.SandboxNotFoundException):
+        await Sandbox.connect(sandbox.sandbox_id)
+    with pytest.raises(e2b.SandboxNotFoundException):
+        await sandbox.pause()
+
+
+async def test_a_sandbox_pauses_when_its_time_is_over_and_resumes_on_traffic(fresh):
+    sandbox = await fresh(lifecycle={"on_timeout": "pause", "auto_resume": True})
+    await sandbox.files.write("/home/user/note", "kept")
+    await sandbox.set_timeout(0)
+    assert (await sandbox.get_info()).state == SandboxState.PAUSED
+    assert await sandbox.files.read("/home/user/note") == "kept"
+    assert (await sandbox.get_info()).state == SandboxState.RUNNING

@@ -1,0 +1,55 @@
+import GuestLink
+import HTTP
+import Linux
+import Machines
+import Synchronization
+import Wire
+
+/// A sandbox's time in one machine: from its create or a resume until it is paused or ended.
+package final class Stay: Sendable, Hashable {
+    package enum End: Sendable, Hashable {
+        /// The sandbox rests.
+        case paused
+        case stopped(StopReason)
+    }
+
+    package let machine: any Machine
+    /// Set as soon as it is over: what is open to the guest is cut then.
+    package let ending = Latch<End>()
+    private let tunnels = Mutex<Task<Void, Never>?>(nil)
+
+    init(in machine: any Machine) {
+        self.machine = machine
+    }
+
+    package static func == (one: Stay, other: Stay) -> Bool { one === other }
+    package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+
+    /// The name of its machine's directory.
+    var machineName: String { machine.directory.split(separator: "/").last.map(String.init) ?? "" }
+
+    /// Begins to carry the guest's own connections out, until the stay ends.
+    func openTunnels(
+        _ link: GuestLink,
+        _ carry: @escaping @Sendable (TunnelOpening, any ByteStream) async -> Void
+    ) {
+        let task = Task(executorPreference: EventLoop.shared) {
+            // The first command goes first; a program that wants out earlier waits for a tunnel in the guest.
+            try? await EventLoop.shared.sleep(for: .milliseconds(50))
+            // A guest that does not take tunnels has no way out, which harms nobody but itself.
+            while !Task.isCancelled {
+                try? await link.serveTunnels(4, carry)
+                try? await Task.sleep(for: .milliseconds(200))
+            }
+        }
+        tunnels.withLock { $0 = task }
+        // It may have ended meanwhile.
+        if ending.current != nil { task.cancel() }
+    }
+
+    /// Cuts what is open to the guest. The first end stands.
+    func end(_ end: End) {
+        ending.set(end)
+        tunnels.withLock { $0 }?.cancel()
+    }
+}
