@@ -56,18 +56,18 @@ struct Carriage: Sendable {
         } catch let error where !exchange.isWaiting {
             // Broken in the middle. Streams of calls can say so; others say it by ending too early.
             let reason =
-                await hasEnded() ? Refusal.notFound(sandbox.id).message : "The connection to the sandbox broke"
+                await hasEnded() ? sandbox.absence().message : "The connection to the sandbox broke"
             guard await answer.end(with: CallError(.unavailable, reason)) else { throw error }
             return
         } catch let refusal as Refusal where refusal == .noAnswer(from: port, of: sandbox.id) {
-            throw await hasEnded() ? Refusal.notFound(sandbox.id) : refusal
+            throw await hasEnded() ? sandbox.absence() : refusal
         }
         switch outcome {
         case .answered:
             return
         case .sandboxEnded:
-            if exchange.isWaiting { throw Refusal.notFound(sandbox.id) }
-            let reason = CallError(.unavailable, Refusal.notFound(sandbox.id).message)
+            if exchange.isWaiting { throw sandbox.absence() }
+            let reason = CallError(.unavailable, sandbox.absence().message)
             guard await answer.end(with: reason) else { throw reason }
         case .clientGone:
             throw HTTPError(499, "The client went away")

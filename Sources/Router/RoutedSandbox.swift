@@ -12,6 +12,8 @@ package struct RoutedSandbox: Sendable {
     package let link: GuestLink
     /// Returns as soon as the sandbox begins to end, or rests.
     package let waitForEnd: @Sendable () async throws -> Void
+    /// What is said then of a connection that was cut.
+    var absence: @Sendable () -> Refusal
 
     package init(
         id: String,
@@ -23,6 +25,7 @@ package struct RoutedSandbox: Sendable {
         self.token = token
         self.link = link
         self.waitForEnd = waitForEnd
+        absence = { .notFound(id) }
     }
 
     /// - Returns: nil when it does not run.
@@ -31,6 +34,7 @@ package struct RoutedSandbox: Sendable {
         self.init(id: sandbox.id, token: sandbox.token, link: sandbox.link) {
             _ = try await stay.ending.value()
         }
+        absence = { [id] in stay.ending.current == .paused ? .paused(id) : .notFound(id) }
         let record = sandbox.record
         ingress = record.ingress ?? IngressPolicy()
         trafficToken = record.trafficToken.map { Secret($0) }
