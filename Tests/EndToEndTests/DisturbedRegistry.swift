@@ -9,17 +9,23 @@ import Testing
 struct DisturbedRegistry: Sendable {
     /// What happens before a step.
     final class Disturbance<Step: Sendable & Equatable>: Sendable {
-        private let current = Mutex<(Step, @Sendable () async throws -> Void)?>(nil)
+        private struct Plan: Sendable {
+            let step: Step
+            let action: @Sendable () async throws -> Void
+        }
+
+        private let current = Mutex<Plan?>(nil)
 
         func set(before step: Step, _ action: @Sendable @escaping () async throws -> Void) {
-            current.withLock { $0 = (step, action) }
+            let plan = Plan(step: step, action: action)
+            current.withLock { $0 = plan }
         }
 
         func clear() { current.withLock { $0 = nil } }
 
         func come(before step: Step) async throws {
-            guard let (disturbed, action) = current.withLock({ $0 }), disturbed == step else { return }
-            try await action()
+            guard let plan = current.withLock({ $0 }), plan.step == step else { return }
+            try await plan.action()
         }
     }
 
