@@ -109,10 +109,17 @@ let package = Package(
             ["Linux", "HTTP", "TLS", "Machines", "GuestLink", "Sandboxes", "Volumes", "Access", "Records", "Wire"]
         ),
         module(
+            "Freestyle",
+            [
+                "Linux", "HTTP", "TLS", "RPC", "Machines", "GuestLink", "Sandboxes", "Egress", "Access", "Records",
+                "Wire",
+            ]
+        ),
+        module(
             "API",
             [
                 "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Snapshots",
-                "Templates", "Router", "Runs", "Access", "E2B", "Gateway",
+                "Templates", "Router", "Runs", "Access", "E2B", "Gateway", "Freestyle",
             ]
         ),
         module(
@@ -121,7 +128,7 @@ let package = Package(
                 "Arguments", "Linux", "HTTP", "TLS", "RPC", "Terminals", "Wire", "Schemas", "MCP", "ScriptedModel",
                 "Machines",
                 "QEMUMachines", "Sandboxes", "Templates", "Gateway", "Router", "Runs", "API", "Records", "Access",
-                "E2B", "Volumes",
+                "E2B", "Freestyle", "Volumes",
             ]
         ),
         .executableTarget(name: "martlet", dependencies: ["Commands"], swiftSettings: settings),
@@ -142,6 +149,7 @@ let package = Package(
         tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
         tests("VolumesTests", ["CLinux", "Volumes", "Access", "Records", "Linux"]),
         tests("E2BTests", ["E2B", "Access", "Sandboxes", "Volumes", "HTTP", "TLS", "Linux", "Records", "Wire"]),
+        tests("FreestyleTests", ["Freestyle", "Access", "HTTP", "Linux", "Records", "Wire"]),
         tests("SecretsTests", ["Secrets", "Linux", "Records", "Wire"]),
         tests("AuditTests", ["Audit", "Linux", "Wire"]),
         tests("CassettesTests", ["Cassettes", "HTTP", "Linux", "Wire"]),

@@ -3,11 +3,13 @@
 //     unix socket, its owner's alone ──┐                   ┌─ by host or header         SandboxRouter, to a guest
 //     127.0.0.1, plain ────────────────┼─► ControlServer ──┼─ /health                   by anyone
 //     127.0.0.1, TLS ──────────────────┘                   ├─ /martlet.v1.…             CallRouter, with a key
+//                                                          ├─ /v1/…, /v5/…              FreestyleServer
 //                                                          └─ /sandboxes, …             E2BServer, E2B's control plane
 
 import Access
 import E2B
 import FoundationEssentials
+import Freestyle
 import Gateway
 import HTTP
 import Linux
@@ -50,6 +52,7 @@ package final class ControlServer: Sendable {
     private let requests = ShutDownRequests()
     private let sandboxRouter: SandboxRouter
     private let e2b: E2BServer
+    private let freestyle: FreestyleServer
     private let lastUse = Mutex(ContinuousClock.now)
     private let inFlight = Atomic<Int>(0)
     /// Finds the owner of a sandbox.
@@ -63,6 +66,7 @@ package final class ControlServer: Sendable {
         keys: APIKeys,
         gateway: GuestGateway,
         e2b: E2BServer,
+        freestyle: FreestyleServer,
         daemon: Daemon,
         domain: String
     ) {
@@ -76,6 +80,7 @@ package final class ControlServer: Sendable {
         self.router = router
         self.daemon = daemon
         self.e2b = e2b
+        self.freestyle = freestyle
         self.sandboxes = sandboxes
         sandboxRouter = SandboxRouter(sandboxes: SandboxDirectory(sandboxes), domain: domain)
     }
@@ -127,6 +132,7 @@ package final class ControlServer: Sendable {
                 CallError(.notFound, "There is nothing at '\(exchange.request.path)'")
             )
         }
+        if try await freestyle.route(exchange, from: caller) { return }
         if try await e2b.route(exchange, from: caller) { return }
         try await e2b.refuse(exchange, from: caller)
     }

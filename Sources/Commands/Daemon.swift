@@ -4,6 +4,7 @@ import API
 import Access
 import E2B
 import FoundationEssentials
+import Freestyle
 import Gateway
 import Glibc
 import HTTP
@@ -148,6 +149,7 @@ enum Daemon {
                 database: database,
                 domain: door?.domain
             ),
+            freestyle: try await FreestyleServer(sandboxes: sandboxes, database: database),
             daemon: ControlServer.Daemon(
                 describe: {
                     GetDaemon.Response(

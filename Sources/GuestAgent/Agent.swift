@@ -52,6 +52,7 @@ package final class Agent: Sendable {
     private let download: Download
     private let upload: Upload
     private let composition: Composition
+    private let placement: Placement
     private let archives: Archives
     private let terminals: TerminalService
     private let execs: ExecService
@@ -76,6 +77,7 @@ package final class Agent: Sendable {
         download = Download(requester: requester)
         upload = Upload(requester: requester)
         composition = Composition(requester: requester)
+        placement = Placement(requester: requester)
         archives = Archives(requester: requester)
         terminals = TerminalService(processes: processes, requester: requester, visits: visits)
         execs = ExecService(processes: processes, requester: requester, visits: visits)
@@ -135,6 +137,7 @@ package final class Agent: Sendable {
             try await exchange.respond(json: Metrics(sample))
         case ("GET", "/envs"): try await exchange.respond(json: authority.surroundings.variables)
         case ("GET", GuestProtocol.execPath): try await execs.answer(exchange)
+        case ("POST", GuestProtocol.placePath): try await placement.answer(exchange)
         case ("POST", GuestProtocol.unpackPath): try await Self.hearingOut(exchange, archives.unpack)
         case ("GET", GuestProtocol.packPath): try await archives.pack(exchange)
         case ("POST", GuestProtocol.tunnelPath): try await tunnels.park(exchange)

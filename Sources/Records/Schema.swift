@@ -59,5 +59,6 @@ extension Migration {
         .usage,
         .volumes,
         .budgets,
+        .freestyle,
     ]
 }

@@ -78,6 +78,8 @@ public enum GuestProtocol {
     public static let terminalsPath = "/terminals"
     /// `GET` a WebSocket here for a program's three streams; the first message says which.
     public static let execPath = "/exec"
+    /// `POST` here gives a file the place and the rights of another: ``FilePlacement``; `username` in the query.
+    public static let placePath = "/martlet/place"
     /// `POST` here with the token makes the guest nobody's again: its processes end, its token is void, and the bootstrap
     /// secret opens it once more. The last call of a template build.
     public static let releasePath = "/martlet/release"
@@ -93,6 +95,20 @@ public enum GuestProtocol {
     public static let placeholderKey = "sk-ant-martlet-placeholder-the-gateway-has-the-key"
     /// Raised when host and guest would no longer understand each other; a template names the one it was made with.
     public static let generation = 1
+}
+
+/// What puts a file that was written whole in the place of another, so that nobody ever finds half of it.
+public struct FilePlacement: Codable, Sendable, Hashable {
+    public var source: String
+    public var destination: String
+    /// The rights that it has then; absent: those of what stood there, else 0600.
+    public var mode: UInt32?
+
+    public init(source: String, destination: String, mode: UInt32? = nil) {
+        self.source = source
+        self.destination = destination
+        self.mode = mode
+    }
 }
 
 /// The first line of a tunnel that came into use.

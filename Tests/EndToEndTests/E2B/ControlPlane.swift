@@ -32,7 +32,7 @@ struct ControlPlane: Sendable {
         var head = RequestHead(method: method, target: target, headers: headers)
         head.headers["Host"] = "127.0.0.1:\(port)"
         if let key { head.headers["X-API-KEY"] = key }
-        if body != nil { head.headers["Content-Type"] = "application/json" }
+        if body != nil, head.headers["Content-Type"] == nil { head.headers["Content-Type"] = "application/json" }
         let request = head
         let answer = try await withDeadline(.seconds(60)) {
             try await http.send(request, body: body.map { .bytes(Array($0.utf8)) } ?? .none)

@@ -1,0 +1,58 @@
+import Access
+import Egress
+import FoundationEssentials
+import Wire
+
+/// A rule as it was asked for: from where, to where. It can only allow.
+struct FirewallRuleDraft: Sendable, Hashable {
+    var source: FlowEnd
+    var destination: FlowEnd
+
+    init(_ members: Members) throws {
+        // A rule with a typing error would allow more than was meant.
+        try members.allow(only: ["source", "destination", "protocol", "port"])
+        source = try members.object("source").map { try FlowEnd($0) } ?? FlowEnd()
+        destination = try members.object("destination").map { try FlowEnd($0) } ?? FlowEnd()
+        if let port = try members.integer("port", in: 1...65_535) { destination.port = UInt16(port) }
+        if let transport = try FlowEnd.transport(members) { destination.transport = transport }
+    }
+
+    /// Ends that do not say who they are mean the machine that the rule comes with.
+    func about(_ vm: String) -> FirewallRuleDraft {
+        var rule = self
+        if !rule.source.hasIdentity { rule.source.vm = vm }
+        if !rule.destination.hasIdentity { rule.destination.vm = vm }
+        return rule
+    }
+}
+
+/// A rule that holds.
+struct StoredRule: Codable, Sendable, Hashable {
+    var id: String
+    var owner: Owner
+    var source: FlowEnd
+    var destination: FlowEnd
+    var created: Date
+
+    var document: JSONValue {
+        [
+            "id": .string(id), "source": source.document, "destination": destination.document,
+            "createdAt": .time(created),
+        ]
+    }
+
+    /// The machines that it is about: it dies with any of them.
+    var machines: Set<String> { Set([source.vm, destination.vm].compactMap { $0 }) }
+
+    /// What it lets out of a machine; nil when it is not about that.
+    func outgoing(from vm: String) -> FirewallRule? {
+        guard source.vm == nil || source.vm == vm, destination.vm == nil else { return nil }
+        guard source.vm != nil || !source.hasIdentity else { return nil }
+        return FirewallRule(
+            id: id,
+            range: destination.addresses,
+            port: destination.port,
+            transport: destination.transport ?? source.transport
+        )
+    }
+}

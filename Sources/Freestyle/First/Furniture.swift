@@ -1,0 +1,90 @@
+import GuestLink
+import Wire
+
+/// What a machine of the first version has from its create on: groups, users and files.
+struct Furniture: Sendable {
+    private struct User: Sendable {
+        var name: String
+        var uid: Int64?
+        var groups: [String]
+        var home: String?
+        var shell: String
+        var isSystem: Bool
+    }
+
+    private struct File: Sendable {
+        var file: NewFile
+        var content: [UInt8]
+    }
+
+    private var groups: [(name: String, gid: Int64?)] = []
+    private var users: [User] = []
+    private var files: [File] = []
+
+    private static let ids: ClosedRange<Int64> = 0...Int64(UInt32.max) - 1
+
+    init(_ members: Members) throws {
+        for group in try members.objects("groups") ?? [] {
+            groups.append((try Self.name(group), try group.integer("gid", in: Self.ids)))
+        }
+        for user in try members.objects("users") ?? [] {
+            users.append(
+                User(
+                    name: try Self.name(user),
+                    uid: try user.integer("uid", in: Self.ids),
+                    groups: try user.strings("groups") ?? [],
+                    home: try user.string("home").map { try GuestPath($0).text },
+                    shell: try user.string("shell") ?? "/bin/bash",
+                    isSystem: try user.bool("system") ?? false
+                )
+            )
+        }
+        guard let additional = try members.object("additionalFiles") else { return }
+        for path in additional.names.sorted() {
+            guard let file = try additional.object(path) else { continue }
+            let mode: Int64 = try file.bool("executable") ?? false ? 0o755 : 0o644
+            let new = try NewFile(path: try GuestPath(path), mode: mode, digest: nil, user: "root")
+            files.append(File(file: new, content: try FileEndpoints.content(file)))
+        }
+    }
+
+    private static func name(_ members: Members) throws -> String {
+        let name = try members.text("name")
+        let isName =
+            (1...32).contains(name.utf8.count) && !name.hasPrefix("-")
+            && name.utf8.allSatisfy { byte in
+                (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D || byte == 0x5F
+            }
+        guard isName else { throw FreestyleError.badRequest("'\(name)' is no name of a user or group") }
+        return name
+    }
+
+    func bring(into vm: VM) async throws {
+        for group in groups {
+            try await run(
+                ["groupadd", "--force"] + (group.gid.map { ["--gid", "\($0)"] } ?? []) + [group.name],
+                in: vm
+            )
+        }
+        for user in users { try await add(user, to: vm) }
+        for file in files { try await file.file.write(to: vm.sandbox, from: FileEndpoints.once(file.content)) }
+    }
+
+    private func add(_ user: User, to vm: VM) async throws {
+        var arguments = ["useradd", "--create-home", "--shell", user.shell]
+        if let uid = user.uid { arguments += ["--uid", "\(uid)"] }
+        if let home = user.home { arguments += ["--home-dir", home] }
+        if !user.groups.isEmpty { arguments += ["--groups", user.groups.joined(separator: ",")] }
+        if user.isSystem { arguments.append("--system") }
+        try await run(arguments + [user.name], in: vm)
+    }
+
+    /// Programs, not shell lines: nothing of a name can become a command.
+    private func run(_ arguments: [String], in vm: VM) async throws {
+        let command = GuestLink.Command(arguments[0], Array(arguments.dropFirst()), user: "root", directory: "/")
+        let result = try await vm.link.run(command, outputLimit: 64 * 1024)
+        guard result.status == 0 else {
+            throw FreestyleError.badRequest("'\(arguments.joined(separator: " "))' failed: \(result.errorText)")
+        }
+    }
+}

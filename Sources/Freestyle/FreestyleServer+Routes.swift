@@ -1,0 +1,110 @@
+import Access
+import HTTP
+import Wire
+
+extension RouteTable<FreestyleServer.Endpoint> {
+    /// Enough for every document that has no file in it.
+    private static var documentLimit: Int { 1024 * 1024 }
+
+    mutating func add(
+        _ method: String,
+        _ path: String,
+        limit: Int = Self.documentLimit,
+        _ work: @Sendable @escaping (Request) async throws -> Answer
+    ) {
+        add(method, path, .whole(limit: limit, work))
+    }
+
+    mutating func addMachines(_ machines: VMEndpoints) {
+        add("GET", "/v5/vms", machines.list)
+        add("POST", "/v5/vms", machines.create)
+        add("GET", "/v5/vms/{vm}", machines.get)
+        add("PATCH", "/v5/vms/{vm}", machines.update)
+        add("DELETE", "/v5/vms/{vm}", machines.delete)
+        add("POST", "/v5/vms/{vm}/start", machines.start)
+        add("GET", "/v5/vms/{vm}/metrics", machines.metrics)
+        for (verb, what) in [
+            ("pause", "pausing of VMs"), ("suspend", "pausing of VMs"), ("resume", "pausing of VMs"),
+            ("stop", "stopped VMs"), ("fork", "forks of VMs"), ("snapshot", "snapshots of VMs"),
+            ("resize", "VMs that change their size"),
+        ] {
+            add("POST", "/v5/vms/{vm}/\(verb)", machines.missing(what))
+        }
+        add("PUT", "/v5/vms/{vm}/networks", machines.missing("private networks"))
+    }
+
+    mutating func addExec(_ exec: ExecEndpoints) {
+        add("POST", "/v5/vms/{vm}/exec-await", limit: ExecEndpoints.bodyLimit, exec.run)
+    }
+
+    mutating func addFiles(_ files: FileEndpoints, _ uploads: UploadEndpoints) {
+        add("GET", "/v5/vms/{vm}/fs/read", .streaming(files.read))
+        add("PUT", "/v5/vms/{vm}/fs/write", .streaming(files.write))
+        add("GET", "/v5/vms/{vm}/fs/dir", files.list)
+        add("GET", "/v5/vms/{vm}/fs/exists", files.exists)
+        add("GET", "/v5/vms/{vm}/fs/stat", files.stat)
+        add("POST", "/v5/vms/{vm}/fs/mkdir", files.makeDirectory)
+        add("DELETE", "/v5/vms/{vm}/fs/remove", files.remove)
+        add("POST", "/v5/vms/{vm}/fs/uploads", uploads.begin)
+        add("GET", "/v5/vms/{vm}/fs/uploads/{id}", uploads.status)
+        add("PUT", "/v5/vms/{vm}/fs/uploads/{id}", .streaming(uploads.take))
+        add("DELETE", "/v5/vms/{vm}/fs/uploads/{id}", uploads.discard)
+        add("POST", "/v5/vms/{vm}/fs/uploads/{id}/commit", uploads.commit)
+    }
+
+    mutating func addFirst(_ machines: FirstVMEndpoints, _ exec: ExecEndpoints, _ files: FirstFileEndpoints) {
+        add("GET", "/v1/vms", machines.list)
+        add("POST", "/v1/vms", limit: FileEndpoints.documentLimit, machines.create)
+        add("GET", "/v1/vms/{vm}", machines.get)
+        add("DELETE", "/v1/vms/{vm}", machines.delete)
+        add("POST", "/v1/vms/{vm}/start", machines.start)
+        add("POST", "/v1/vms/{vm}/kill", machines.delete)
+        add("POST", "/v1/vms/{vm}/await", machines.await)
+        add("POST", "/v1/vms/{vm}/exec-await", limit: ExecEndpoints.bodyLimit, exec.run)
+        add("GET", "/v1/vms/{vm}/files/{path...}", files.read)
+        add("PUT", "/v1/vms/{vm}/files/{path...}", limit: FileEndpoints.documentLimit, files.write)
+        add("DELETE", "/v1/vms/{vm}/files/{path...}", files.remove)
+        add("POST", "/v1/vms/{vm}/watch-files", .streaming(files.watch))
+        add("GET", "/v1/vms/{vm}/stats/stream", .streaming(files.stats))
+        for (verb, what) in [
+            ("suspend", "pausing of VMs"), ("stop", "stopped VMs"), ("fork", "forks of VMs"),
+            ("snapshot", "snapshots of VMs"), ("resize", "VMs that change their size"),
+        ] {
+            add("POST", "/v1/vms/{vm}/\(verb)", machines.missing(what))
+        }
+        // There is nothing to make better: a VM's memory is its template's until it writes to it.
+        add("POST", "/v1/vms/{vm}/optimize", machines.get)
+        add("GET", "/auth/v1/whoami") { request in
+            Answer(200, ["accountId": .string(request.caller.owner.rawValue)])
+        }
+    }
+
+    mutating func addFirewall(_ firewall: FirewallEndpoints) {
+        add("GET", "/v5/firewall/rules", firewall.list)
+        add("POST", "/v5/firewall/rules", firewall.add)
+        add("GET", "/v5/firewall/rules/{id}", firewall.get)
+        add("DELETE", "/v5/firewall/rules/{id}", firewall.remove)
+        add("POST", "/v5/firewall/evaluate", firewall.evaluate)
+    }
+
+    /// What is not there says so, by name.
+    mutating func addMissing() {
+        let missing = [
+            "TLS rules": ["tls", "tls/{id}", "tls/forward-auth", "tls/forward-auth/{id}"],
+            "domains": ["domains", "domains/{id}", "verifications", "verifications/{id}", "certificates/{id}"],
+            "identities; each account has keys of its own": [
+                "identities", "identities/{id}", "identities/{id}/{rest...}",
+            ],
+            "private networks": ["vpcs", "vpcs/{id}"],
+            "tunnels": ["tunnels", "tunnels/{id}"],
+            "hardware": ["hardware", "hardware/{id}"],
+        ]
+        for (what, paths) in missing {
+            for path in paths {
+                for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+                    add(method, "/v5/\(path)") { _ in throw FreestyleError.missing(what) }
+                }
+            }
+        }
+    }
+}

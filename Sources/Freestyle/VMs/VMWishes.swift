@@ -1,0 +1,83 @@
+import Access
+import FoundationEssentials
+import Sandboxes
+import Wire
+
+/// What a create asks of a machine, once nothing of it has to be refused.
+struct VMWishes: Sendable {
+    /// What a machine is made from when nobody said it.
+    static let defaultSnapshot = "base"
+
+    private(set) var sandbox: NewSandbox
+    let snapshot: String
+    let slug: String?
+    let takesSlugAway: Bool
+    private let displayName: String?
+    private let limits: VMLimits
+
+    init(_ members: Members, _ caller: Caller, _ templates: TemplateStore) throws {
+        snapshot = try members.string("snapshotId") ?? Self.defaultSnapshot
+        slug = try members.string("slug").map(Slug.checked)
+        takesSlugAway = try members.bool("reassignSlug") ?? false
+        displayName = try members.string("displayName").map { try Self.checked(displayName: $0) }
+        var limits = VMLimits()
+        try limits.change(members)
+        self.limits = limits
+        let metadata = try VMRecord.checked(try members.texts("metadata") ?? [:])
+        sandbox = NewSandbox(
+            template: try Self.template(snapshot, templates),
+            metadata: metadata,
+            lifetime: limits.ttl.map { .seconds($0) }
+        )
+        sandbox.owner = caller.owner
+    }
+
+    /// The template that a snapshot's name stands for. What is public there is Debian here: `freestyle/ubuntu` and its sizes
+    /// are the template `base`.
+    private static func template(_ snapshot: String, _ templates: TemplateStore) throws -> String {
+        let name = snapshot.hasPrefix("freestyle/") ? defaultSnapshot : snapshot
+        do {
+            return try templates.template(name).manifest.name
+        } catch let error as SandboxError where error.code == .templateNotFound {
+            throw FreestyleError.notFound("There is no snapshot '\(snapshot)': \(error.message)")
+        }
+    }
+
+    static func checked(displayName: String) throws -> String {
+        guard displayName.count <= 255, !displayName.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
+            throw FreestyleError.badRequest("'displayName' must be at most 255 characters on one line")
+        }
+        return displayName
+    }
+
+    @Sendable
+    func record(of sandbox: SandboxRecord) -> VMRecord {
+        var record = VMRecord(sandbox)
+        record.slug = slug
+        record.displayName = displayName
+        record.snapshot = snapshot
+        record.limits = limits
+        return record
+    }
+
+    var record: @Sendable (SandboxRecord) -> VMRecord { { record(of: $0) } }
+
+    // MARK: What is not there
+
+    func refuseMissing(_ members: Members) throws {
+        try Self.refuseMissing(limits)
+        if let networks = try members.objects("networks") ?? members.objects("vpcs"), !networks.isEmpty {
+            throw FreestyleError.missing("private networks ('networks')")
+        }
+        if let rules = try members.object("tls")?.objects("rules"), !rules.isEmpty {
+            throw FreestyleError.missing("TLS rules ('tls.rules')")
+        }
+    }
+
+    /// A limit that nobody keeps would be worse than none.
+    static func refuseMissing(_ limits: VMLimits) throws {
+        if limits.idleTimeout != nil { throw FreestyleError.missing("pausing of idle VMs ('idleTimeoutSeconds')") }
+        if limits.maxRun != nil { throw FreestyleError.missing("limits of runs ('maxRunSeconds')") }
+        if limits.maxRunTotal != nil { throw FreestyleError.missing("limits of runs ('maxRunTotalSeconds')") }
+    }
+}
