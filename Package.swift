@@ -187,7 +187,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "CLinux", "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink",
-                "Access", "Sandboxes", "Snapshots", "Records",
+                "Access", "Sandboxes", "Snapshots", "Records", "WebSockets",
             ]
         ),
     ]

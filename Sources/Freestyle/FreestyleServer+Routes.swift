@@ -79,6 +79,14 @@ extension RouteTable<FreestyleServer.Endpoint> {
         }
     }
 
+    mutating func addTerminals(_ terminals: TerminalEndpoints) {
+        add("GET", "/v5/vms/{vm}/pty", .streaming(terminals.open))
+        add("GET", "/v5/vms/{vm}/pty/sessions", terminals.list)
+        add("GET", "/v5/vms/{vm}/pty/sessions/{session}", .streaming(terminals.join))
+        add("DELETE", "/v5/vms/{vm}/pty/sessions/{session}", terminals.close)
+        add("GET", "/v1/vms/{vm}/terminals", terminals.firstList)
+    }
+
     mutating func addFirewall(_ firewall: FirewallEndpoints) {
         add("GET", "/v5/firewall/rules", firewall.list)
         add("POST", "/v5/firewall/rules", firewall.add)

@@ -35,6 +35,7 @@ package struct FreestyleServer: Sendable {
         table.addMachines(VMEndpoints(machines: machines, firewall: firewall))
         table.addExec(ExecEndpoints(machines: machines))
         table.addFiles(FileEndpoints(machines: machines), UploadEndpoints(machines: machines))
+        table.addTerminals(TerminalEndpoints(machines: machines))
         table.addFirst(
             FirstVMEndpoints(machines: machines, firewall: firewall),
             ExecEndpoints(machines: machines),
