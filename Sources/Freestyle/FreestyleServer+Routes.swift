@@ -25,12 +25,17 @@ extension RouteTable<FreestyleServer.Endpoint> {
         add("GET", "/v5/vms/{vm}/metrics", machines.metrics)
         for (verb, what) in [
             ("pause", "pausing of VMs"), ("suspend", "pausing of VMs"), ("resume", "pausing of VMs"),
-            ("stop", "stopped VMs"), ("fork", "forks of VMs"), ("snapshot", "snapshots of VMs"),
+            ("stop", "stopped VMs"), ("snapshot", "snapshots of VMs"),
             ("resize", "VMs that change their size"),
         ] {
             add("POST", "/v5/vms/{vm}/\(verb)", machines.missing(what))
         }
         add("PUT", "/v5/vms/{vm}/networks", machines.missing("private networks"))
+    }
+
+    mutating func addForks(_ forks: ForkEndpoints) {
+        add("POST", "/v5/vms/{vm}/fork", forks.fifth)
+        add("POST", "/v1/vms/{vm}/fork", forks.first)
     }
 
     mutating func addExec(_ exec: ExecEndpoints) {
@@ -67,7 +72,7 @@ extension RouteTable<FreestyleServer.Endpoint> {
         add("POST", "/v1/vms/{vm}/watch-files", .streaming(files.watch))
         add("GET", "/v1/vms/{vm}/stats/stream", .streaming(files.stats))
         for (verb, what) in [
-            ("suspend", "pausing of VMs"), ("stop", "stopped VMs"), ("fork", "forks of VMs"),
+            ("suspend", "pausing of VMs"), ("stop", "stopped VMs"),
             ("snapshot", "snapshots of VMs"), ("resize", "VMs that change their size"),
         ] {
             add("POST", "/v1/vms/{vm}/\(verb)", machines.missing(what))

@@ -33,6 +33,7 @@ package struct FreestyleServer: Sendable {
         let firewall = try await FirewallRules(database)
         var table = RouteTable<Endpoint>()
         table.addMachines(VMEndpoints(machines: machines, firewall: firewall))
+        table.addForks(ForkEndpoints(machines: machines, firewall: firewall))
         table.addExec(ExecEndpoints(machines: machines))
         table.addFiles(FileEndpoints(machines: machines), UploadEndpoints(machines: machines))
         table.addTerminals(TerminalEndpoints(machines: machines))

@@ -64,6 +64,17 @@ final class FirewallRules: Sendable {
         return added
     }
 
+    /// Gives a machine the rules of another.
+    func copy(from vm: String, to other: String, of owner: Owner) async throws {
+        let drafts = rules.withLock { $0.filter { $0.machines.contains(vm) } }.map { rule in
+            var draft = FirewallRuleDraft(source: rule.source, destination: rule.destination)
+            if draft.source.vm == vm { draft.source.vm = other }
+            if draft.destination.vm == vm { draft.destination.vm = other }
+            return draft
+        }
+        _ = try await add(drafts, of: owner)
+    }
+
     private func check(_ added: [StoredRule], _ owner: Owner) throws {
         let all = rules.withLock { $0.filter { $0.owner == owner } } + added
         guard all.count <= Self.limit else {

@@ -8,6 +8,11 @@ struct FirewallRuleDraft: Sendable, Hashable {
     var source: FlowEnd
     var destination: FlowEnd
 
+    init(source: FlowEnd, destination: FlowEnd) {
+        self.source = source
+        self.destination = destination
+    }
+
     init(_ members: Members) throws {
         // A rule with a typing error would allow more than was meant.
         try members.allow(only: ["source", "destination", "protocol", "port"])

@@ -55,6 +55,8 @@ extension FreestyleError {
         switch error.code {
         case .notFound, .ended, .templateNotFound: self = .notFound(error.message)
         case .noSpace: self = .conflict("\(error)")
+        case .tooMany: self.init(429, .limitExceeded, error.message)
+        case .invalidRequest: self = .badRequest(error.message)
         case .shuttingDown: self.init(503, .unavailable, error.message)
         default: self.init(500, .internalError, "\(error)")
         }

@@ -60,13 +60,18 @@ final class VirtualMachines: Sendable {
         try await forgetEnded()
         return try await records.reserving(slug, of: new.owner, takingAway: takingSlugAway) {
             let sandbox = try await sandboxes.create(new)
-            do {
-                try await records.put(record(sandbox.record), takingSlugAway: takingSlugAway)
-            } catch {
-                try? await sandboxes.kill(sandbox.id)
-                throw error
-            }
+            return try await adopt(sandbox, record(sandbox.record), takingSlugAway: takingSlugAway)
+        }
+    }
+
+    /// Writes down what this API knows of a sandbox that has just been made, or ends it if that fails.
+    func adopt(_ sandbox: Sandbox, _ record: VMRecord, takingSlugAway: Bool = false) async throws -> VM {
+        do {
+            try await records.put(record, takingSlugAway: takingSlugAway)
             return vm(sandbox)
+        } catch {
+            try? await sandboxes.kill(sandbox.id)
+            throw error
         }
     }
 
