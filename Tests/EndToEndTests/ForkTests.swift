@@ -187,7 +187,8 @@ struct `a fork` {
             disturbance.clear()
             for child in fork.sandboxes { try await registry.kill(child.id) }
             // The parent is lost while its children are made.
-            disturbance.set(before: .record) { try #require(parent.stay).machine.kill() }
+            let machine = try #require(parent.stay).machine
+            disturbance.set(before: .record) { machine.kill() }
             let last = try await registry.fork(parent, ForkRequest(count: 3))
             disturbance.clear()
             for child in last.sandboxes {
