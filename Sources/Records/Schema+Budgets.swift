@@ -1,7 +1,7 @@
 extension Migration {
     /// What keys may spend, in dollars and tokens.
     static let budgets = Migration(
-        9,
+        6,
         """
         ALTER TABLE keys ADD COLUMN maxCost REAL;
         ALTER TABLE keys ADD COLUMN maxTokens INTEGER;

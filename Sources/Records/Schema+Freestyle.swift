@@ -1,7 +1,7 @@
 extension Migration {
     /// What Freestyle's API knows of machines beyond the sandboxes that they are, and its firewall rules.
     static let freestyle = Migration(
-        12,
+        7,
         """
         CREATE TABLE freestyleVMs (
             id TEXT PRIMARY KEY,
