@@ -23,6 +23,7 @@ let package = Package(
     name: "martlet",
     products: [
         .executable(name: "martlet", targets: ["martlet"]),
+        .executable(name: "martlet-claude", targets: ["martlet-claude"]),
         .executable(name: "martlet-guest", targets: ["martlet-guest"]),
         .library(name: "ClaudeAgent", targets: ["ClaudeAgent", "Wire"]),
     ],
@@ -132,6 +133,7 @@ let package = Package(
             ]
         ),
         .executableTarget(name: "martlet", dependencies: ["Commands"], swiftSettings: settings),
+        .executableTarget(name: "martlet-claude", dependencies: ["Commands"], swiftSettings: settings),
         .executableTarget(
             name: "martlet-bench",
             dependencies: [

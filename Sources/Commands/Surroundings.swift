@@ -29,10 +29,20 @@ package struct Surroundings: Sendable {
 
     /// Looks around for a command.
     package init(_ invocation: Invocation) throws(CommandsError) {
+        try self.init(home: invocation.value("--home"))
+    }
+
+    /// Looks around for a program whose line says nothing about this installation.
+    package init() throws(CommandsError) {
+        let home = ProcessInfo.processInfo.environment["MARTLET_HOME"]
+        try self.init(home: home.flatMap { $0.isEmpty ? nil : $0 })
+    }
+
+    private init(home: String?) throws(CommandsError) {
         let environment = ProcessInfo.processInfo.environment
         self.init(
             environment: environment,
-            home: try Self.home(invocation.value("--home"), environment),
+            home: try Self.home(home, environment),
             inputIsTerminal: isatty(STDIN_FILENO) == 1,
             outputIsTerminal: isatty(STDOUT_FILENO) == 1,
             errorIsTerminal: isatty(STDERR_FILENO) == 1

@@ -3,6 +3,8 @@ import Wire
 /// What the template `claude` has besides Debian: Claude Code, answered beforehand what it would ask, and Python packages
 /// for the tools that people give it.
 package struct ClaudeCode: Sendable, Hashable {
+    package init() {}
+
     package var version = "2.1.327"
     package var digest = "343c744baa14bfd38286a7cb90871051f04379956da6c5b803a9e66019a76ac9"
 

@@ -69,7 +69,9 @@ import Wire
                 Output, input and status are the program's own: 128 and the signal's number when
                 a signal ended it, 125 when Martlet could not run it. Ctrl-C reaches the
                 program, and a second one kills it. From a terminal it gets a terminal of its
-                own.
+                own; else its three streams stay apart. A connection that breaks is made again,
+                and nothing is lost; a program that nobody comes back to is ended after two
+                minutes.
 
                 Arguments:
                   ID                    The sandbox; the beginning of its id is enough where it

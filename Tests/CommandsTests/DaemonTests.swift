@@ -247,21 +247,6 @@ private func serving<Result: Sendable>(
     }
 }
 
-@Suite struct `the end of a program in a sandbox` {
-    @Test(
-        arguments: [
-            (0, true, "exit status 0", 0), (3, true, "exit status 3", 3), (-1, false, "signal: killed", 137),
-            (-1, false, "signal: terminated", 143), (-1, false, "signal: interrupt", 130),
-            (-1, false, "signal: 35", 163),
-            (-1, false, "signal: what", 125),
-        ] as [(Int32, Bool, String, Int32)]
-    )
-    func `is told as a shell tells it`(_ code: Int32, _ exited: Bool, _ text: String, _ status: Int32) {
-        let end = ProcessEvent.End(exitCode: code, exited: exited, status: text)
-        #expect(ExecSession.status(end).rawValue == status)
-    }
-}
-
 @Suite struct `a finding` {
     @Test(arguments: [
         (KVMProbe.Outcome.usable(microseconds: 4000), Finding.State.ok), (.forbidden, .warning), (.absent, .warning),

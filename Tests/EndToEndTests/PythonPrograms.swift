@@ -23,7 +23,10 @@ struct PythonPrograms {
     let martlet: Installation
     let version: String
 
-    private var python: String { "\(Self.environments ?? "")/e2b-\(version)/bin/python" }
+    /// The interpreter of an environment of that name.
+    static func interpreter(of name: String) -> String { "\(environments ?? "")/\(name)/bin/python" }
+
+    private var python: String { Self.interpreter(of: "e2b-\(version)") }
 
     /// What `martlet env` tells a shell.
     func variables(_ routing: Routing) throws -> [String: String] {

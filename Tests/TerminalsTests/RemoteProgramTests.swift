@@ -20,7 +20,7 @@ import Wire
         _ line: String,
         input: [UInt8] = []
     ) async throws -> (stdout: [UInt8], stderr: [UInt8], exited: ExecEvent.Exited?) {
-        try await withDeadline(.seconds(120)) {
+        try await withDeadline(.seconds(600)) {
             try await RemoteProgram.with(agent.sockets, request(line)) { program in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {

@@ -1,6 +1,7 @@
 import Arguments
 import Linux
 import RPC
+import Terminals
 import Wire
 
 /// `martlet create`, which prints the id of a new sandbox, and `martlet sandbox create`, which opens a terminal in it.
@@ -102,19 +103,20 @@ enum CreateCommand {
         try TerminalSession.needsTerminal(surroundings, instead: "'--detach' makes a sandbox without one")
         let length = lifetime ?? lease
         let request = try request(invocation, surroundings, length)
-        let shell = try TerminalSession.shell(invocation, surroundings)
+        let shell = try ShellVisit.process(invocation, surroundings)
         let daemon = try await DaemonConnection.open(surroundings)
         let sandbox = try await daemon.client.call(CreateSandbox.self, request)
-        let lease = Lease(daemon: daemon, sandbox: sandbox.id, length: length)
-        let session = TerminalSession(
+        let lease = Lease(daemon.client, sandbox: sandbox.id, length: length)
+        let user = invocation.value("--user")
+        let sockets = daemon.sockets(daemon.client(ofSandbox: sandbox.id, user: user), of: sandbox.id)
+        let visit = ShellVisit(
             daemon: daemon,
             sandbox: sandbox,
-            client: daemon.client(ofSandbox: sandbox.id, user: invocation.value("--user")),
-            target: .start(shell)
+            session: TerminalSession(sockets: sockets, opening: TerminalOpening(user: user, process: shell))
         )
-        let end: ExecSession.End
+        let end: TerminalSession.End
         do {
-            end = try await lease.held { try await session.run() }
+            end = try await lease.held { try await visit.run() }
         } catch {
             await lease.end()
             throw error
@@ -125,7 +127,7 @@ enum CreateCommand {
             return status
         case .detached(let pid):
             try await lease.extend(to: lifetime)
-            await session.sayDetached(pid)
+            await visit.sayDetached(pid)
             return .success
         }
     }

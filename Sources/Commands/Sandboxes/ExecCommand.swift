@@ -1,6 +1,7 @@
 import Arguments
 import Linux
 import RPC
+import Terminals
 import Wire
 
 /// `martlet exec` and `martlet sandbox exec`: a program in a sandbox, as if it ran here.
@@ -14,7 +15,8 @@ enum ExecCommand {
             discussion: """
                 Output, input and status are the program's own: 128 and the signal's number when a signal ended it, 125 when \
                 Martlet could not run it. Ctrl-C reaches the program, and a second one kills it. From a terminal it gets a \
-                terminal of its own.
+                terminal of its own; else its three streams stay apart. A connection that breaks is made again, and nothing \
+                is lost; a program that nobody comes back to is ended after two minutes.
                 """,
             examples: [
                 .init("\(path) i3k9 bash", "A shell"),
@@ -63,21 +65,28 @@ enum ExecCommand {
         let daemon = try await DaemonConnection.open(surroundings)
         let (sandbox, client) = try await SandboxOptions.reach(invocation, daemon)
         if invocation.flag("--background") { return try await startInBackground(process, client) }
-        let session = ExecSession(client: client, target: .start(process), input: input(invocation, surroundings))
+        let sockets = daemon.sockets(client, of: sandbox.id)
         do {
-            let end =
-                session.input.isTerminal
-                ? try await TerminalMode.raw { try await session.run() } : try await session.run()
-            switch end {
-            case .exited(let status): return status
-            case .detached: return .success
+            switch input(invocation, surroundings) {
+            case .terminal:
+                let opening = TerminalOpening(user: invocation.value("--user"), process: process)
+                let session = TerminalSession(sockets: sockets, opening: opening, canDetach: false)
+                guard case .exited(let status) = try await session.run() else { return .execFailed }
+                return status
+            case .stream: return try await ProgramPipes(sockets: sockets, process: process).run()
+            case .none: return try await ProgramPipes(sockets: sockets, process: process, hasInput: false).run()
             }
         } catch {
             throw try await daemon.explained(error, of: program, in: sandbox)
         }
     }
 
-    private static func input(_ invocation: Invocation, _ surroundings: Surroundings) -> ExecSession.Input {
+    /// What becomes of our standard input.
+    private enum Input {
+        case none, stream, terminal
+    }
+
+    private static func input(_ invocation: Invocation, _ surroundings: Surroundings) -> Input {
         let allTerminals = surroundings.inputIsTerminal && surroundings.outputIsTerminal && surroundings.errorIsTerminal
         if invocation.flag("--tty") || allTerminals && !invocation.flag("--no-tty") { return .terminal }
         return invocation.flag("--interactive") || !surroundings.inputIsTerminal ? .stream : .none

@@ -11,7 +11,8 @@ enum SandboxGroup {
             .init("martlet sandbox exec i3k9 -- git -C workspace diff", "One program in one that runs"),
         ],
         subcommands: [
-            CreateCommand.terminal, ConnectCommand.command, ListCommand.command(as: "list", aliases: ["ls"]),
+            CreateCommand.terminal, ConnectCommand.command, TerminalsCommand.command,
+            ListCommand.command(as: "list", aliases: ["ls"]),
             ListCommand.info, ExecCommand.command(aliases: ["ex"]), LogsCommand.command(aliases: ["lg"]),
             MetricsCommand.command, KillCommand.command(aliases: ["kl"]), TimeoutCommand.command, PauseCommands.pause,
             PauseCommands.resume, ForkCommand.command,

@@ -2,6 +2,7 @@ import Arguments
 import FoundationEssentials
 import HTTP
 import RPC
+import Terminals
 import Wire
 
 /// What the commands about sandboxes have in common.
@@ -46,5 +47,20 @@ extension DaemonConnection {
         var client = client(ofSandbox: id)
         if let user { client.headers["Authorization"] = "Basic \(Data("\(user):".utf8).base64EncodedString())" }
         return client
+    }
+
+    /// The way to a sandbox's WebSockets, tried again as long as there is that sandbox.
+    func sockets(_ client: CallClient, of id: String) -> SandboxSockets {
+        var sockets = SandboxSockets(client)
+        let daemon = self.client
+        sockets.isGone = {
+            do {
+                _ = try await daemon.call(GetSandbox.self, SandboxReference(id: id))
+                return false
+            } catch {
+                return (error as? CallError)?.code == .notFound
+            }
+        }
+        return sockets
     }
 }

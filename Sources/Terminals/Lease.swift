@@ -3,14 +3,21 @@ import RPC
 import Wire
 
 /// A hold on a sandbox by somebody who may go away without a word: it ends soon after nobody renews it.
-struct Lease: Sendable {
-    let daemon: DaemonConnection
-    let sandbox: String
+package struct Lease: Sendable {
+    /// Reaches the daemon.
+    private let client: CallClient
+    private let sandbox: String
     /// How long the sandbox outlives its last renewal.
-    let length: Duration
+    private let length: Duration
+
+    package init(_ client: CallClient, sandbox: String, length: Duration) {
+        self.client = client
+        self.sandbox = sandbox
+        self.length = length
+    }
 
     /// Keeps the sandbox alive while `body` runs.
-    func held<Result: Sendable>(_ body: @Sendable @escaping () async throws -> Result) async throws -> Result {
+    package func held<Result: Sendable>(_ body: @Sendable @escaping () async throws -> Result) async throws -> Result {
         try await withThrowingTaskGroup(of: Result?.self) { group in
             group.addTask { try await body() }
             group.addTask {
@@ -29,16 +36,16 @@ struct Lease: Sendable {
     }
 
     /// Gives the sandbox that much time from now; nil is without end.
-    func extend(to lifetime: Duration?) async throws {
+    package func extend(to lifetime: Duration?) async throws {
         let request = SetSandboxLifetime.Request(id: sandbox, lifetime: lifetime.map { $0 / .seconds(1) })
-        _ = try await daemon.client.call(SetSandboxLifetime.self, request)
+        _ = try await client.call(SetSandboxLifetime.self, request)
     }
 
     /// Ends the sandbox, also when the caller is being cancelled; one that can not be ended now ends by itself.
-    func end() async {
+    package func end() async {
         await Task {
             let reference = SandboxReference(id: sandbox)
-            _ = try? await withDeadline(.seconds(20)) { try await daemon.client.call(KillSandbox.self, reference) }
+            _ = try? await withDeadline(.seconds(20)) { try await client.call(KillSandbox.self, reference) }
         }.value
     }
 }
