@@ -26,6 +26,7 @@ let package = Package(
         .executable(name: "martlet-claude", targets: ["martlet-claude"]),
         .executable(name: "martlet-guest", targets: ["martlet-guest"]),
         .library(name: "ClaudeAgent", targets: ["ClaudeAgent", "Wire"]),
+        .library(name: "Martlet", targets: ["Martlet", "ClaudeAgent", "Wire"]),
     ],
     targets: [
         // C: one shim of our own, and Debian's libraries.
@@ -68,6 +69,9 @@ let package = Package(
             "ClaudeAgent",
             ["Wire", "Schemas", .target(name: "Linux", condition: .when(platforms: [.linux]))]
         ),
+
+        // Sandboxes from Swift.
+        module("Martlet", ["Linux", "HTTP", "RPC", "Terminals", "ClaudeAgent", "Wire"]),
 
         // The guest.
         module("GuestAgent", ["CLinux", "CZlib", "Linux", "HTTP", "WebSockets", "RPC", "Wire"]),
@@ -189,7 +193,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "CLinux", "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink",
-                "Access", "Sandboxes", "Snapshots", "Records", "WebSockets",
+                "Access", "Sandboxes", "Snapshots", "Records", "WebSockets", "Martlet", "ClaudeAgent",
             ]
         ),
     ]
