@@ -142,7 +142,7 @@ let package = Package(
             name: "martlet-bench",
             dependencies: [
                 "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink", "Sandboxes",
-                "Router", "Snapshots", "Records",
+                "Terminals", "Router", "Snapshots", "Records",
             ],
             path: "Sources/Benchmarks",
             swiftSettings: settings

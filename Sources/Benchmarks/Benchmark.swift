@@ -12,6 +12,8 @@ struct Benchmark: Sendable {
     let isEngineOnly: Bool
     /// Whether forks are measured, and nothing else.
     let isForksOnly: Bool
+    /// Whether terminals are measured, and nothing else.
+    let isTerminalsOnly: Bool
     /// The program under test.
     let martlet: String
     /// The working directory of the run that is measured.
@@ -31,6 +33,7 @@ struct Benchmark: Sendable {
         isQuick = arguments.contains("--quick")
         isEngineOnly = arguments.contains("--snapshots")
         isForksOnly = arguments.contains("--forks")
+        isTerminalsOnly = arguments.contains("--terminals")
         (martlet, directory, output) = (places[0], places[1], places[2])
         self.home = Home(home)
         python = Program.variable("MARTLET_BENCH_PYTHON").flatMap { $0.isEmpty ? nil : $0 }
@@ -69,6 +72,11 @@ struct Benchmark: Sendable {
                 await report.measure("A sandbox that wrote 30 MiB, forked") { try await forks.all() + forks.many() }
                 return report
             }
+            let terminals = TerminalBenchmarks(daemon: daemon, isQuick: isQuick)
+            if isTerminalsOnly {
+                await report.measure("A terminal in a sandbox") { try await terminals.all() }
+                return report
+            }
             let sandboxes = SandboxBenchmarks(daemon: daemon, isQuick: isQuick)
             let memory = MemoryBenchmarks(daemon: daemon, isQuick: isQuick)
             let runs = RunBenchmarks(daemon: daemon, isQuick: isQuick, directory: directory)
@@ -84,6 +92,7 @@ struct Benchmark: Sendable {
             )
             await report.measure("Files over the network") { try await files.transfers() }
             await report.measure("A web server in a sandbox") { try await servers.all() }
+            await report.measure("A terminal in a sandbox") { try await terminals.all() }
             await report.measure("What is held while nothing is done") { try await memory.idle() }
             await report.measure("A run, one turn with the scripted model") { try await runs.oneTurn() }
             let many = ManyBenchmarks(daemon: daemon, isQuick: isQuick)
@@ -93,7 +102,7 @@ struct Benchmark: Sendable {
             await report.measure("A long list") { try await many.list() }
             return report
         }
-        if isForksOnly {
+        if isForksOnly || isTerminalsOnly {
             report.host.loadAfter = Proc.load
             return report
         }

@@ -10,7 +10,8 @@ import Wire
 /// A guest's agent, as the host sees it.
 package struct GuestLink: Sendable {
     let http: HTTPClient
-    let calls: CallClient
+    /// Calls to the agent, with the token.
+    package let calls: CallClient
 
     /// - Parameter token: the sandbox's access token; it leaves this process only towards the guest.
     package init(_ line: GuestLine, token: Secret) {
