@@ -159,7 +159,7 @@ struct ShellVisit: Sendable {
     func sayDetached(_ id: UInt32) async {
         let session = session.opening.slug ?? String(id)
         await StandardStream.say(
-            "detached; 'martlet sandbox connect \(sandbox.id) --session \(session)' comes back to this shell"
+            "detached; 'martlet sandbox connect --session \(session) \(sandbox.id)' comes back to this shell"
         )
     }
 }
