@@ -74,7 +74,13 @@ let package = Package(
         module("Martlet", ["Linux", "HTTP", "RPC", "Terminals", "ClaudeAgent", "Wire"]),
 
         // The guest.
-        module("GuestAgent", ["CLinux", "CZlib", "Linux", "HTTP", "WebSockets", "RPC", "Wire"]),
+        .target(
+            name: "MCPGateway",
+            dependencies: ["Linux", "HTTP", "Wire"],
+            resources: [.embedInCode("Plans/catalogue.json")],
+            swiftSettings: settings
+        ),
+        module("GuestAgent", ["CLinux", "CZlib", "Linux", "HTTP", "WebSockets", "RPC", "Wire", "MCPGateway"]),
         .executableTarget(
             name: "martlet-guest",
             dependencies: ["CLinux", "GuestAgent"],
@@ -142,7 +148,7 @@ let package = Package(
             name: "martlet-bench",
             dependencies: [
                 "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink", "Sandboxes",
-                "Terminals", "Router", "Snapshots", "Records",
+                "Terminals", "Router", "Snapshots", "Records", "Gateway",
             ],
             path: "Sources/Benchmarks",
             swiftSettings: settings
@@ -186,6 +192,7 @@ let package = Package(
         ),
         tests("QEMUMachinesTests", ["QEMUMachines", "Machines", "Linux", "Wire"]),
         tests("SnapshotsTests", ["CLinux", "Snapshots", "Linux", "Machines", "Records", "Wire"]),
+        tests("MCPGatewayTests", ["MCPGateway", "Linux", "HTTP", "Wire"]),
         tests("MCPTests", ["MCP", "Schemas", "HTTP", "Linux", "Wire"]),
         tests("CommandsTests", ["Commands", "Arguments", "Linux", "HTTP", "RPC", "Wire", "Records", "QEMUMachines"]),
         tests("RunsTests", ["Runs", "GuestLink", "Schemas", "MCP", "Records", "Linux", "Wire"]),

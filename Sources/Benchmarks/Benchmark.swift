@@ -114,6 +114,8 @@ struct Benchmark: Sendable {
         }
         let router = RouterBenchmarks(home: home.path, program: "/proc/self/exe", isQuick: isQuick)
         await report.measure("A server of 1 KiB answers, 32 connections") { try await router.all() }
+        let gateway = GatewayBenchmarks(program: "/proc/self/exe", isQuick: isQuick)
+        await report.measure("A model request through the gateway") { try await gateway.all() }
         let others = AlternativeBenchmarks(home: home, isQuick: isQuick, modelURL: modelURL)
         await report.measure("Other ways to the same") {
             try await others.coldBoot() + others.resume() + others.bareAgent() + others.containers()

@@ -1,3 +1,4 @@
+import Gateway
 import GuestLink
 import HTTP
 import Linux
@@ -11,11 +12,16 @@ import Wire
 ///          ├─► nginx ─────────────────────► origin          a reverse proxy
 ///          └─► router ─► "agent" of origin ─┘               Martlet's, with a guest that is no machine
 ///
+///     a client ─┬────────────► model                        directly
+///               └─► gateway ─► model                        with a budget to keep
+///
 /// The origin answers on its port, and behind the upgrade by which a guest's agent lets the host in to a port: so each of the
 /// three ways ends in the same server, and the two proxies have the same work to do.
 enum Stage: String {
     case origin
     case router
+    case model
+    case gateway
 
     static let sandbox = "ibenchmark0000000000"
     private static let token = Secret("benchmark")
@@ -31,6 +37,10 @@ enum Stage: String {
         case .router:
             guard let target = arguments.dropFirst().first.flatMap({ UInt16($0) }) else { return false }
             try await routerServer(to: target).run(on: listener)
+        case .model: try await modelServer.run(on: listener)
+        case .gateway:
+            guard let target = arguments.dropFirst().first.flatMap({ UInt16($0) }) else { return false }
+            try await gatewayServer(to: target).run(on: listener)
         }
         return true
     }
@@ -48,6 +58,40 @@ enum Stage: String {
             }
             try await exchange.respond(200, ["Content-Type": "text/plain"], body: page)
         }
+    }
+
+    /// A streamed answer, all of it at once.
+    private static var modelServer: HTTPServer {
+        HTTPServer { exchange in
+            guard exchange.request.method == "POST" else { return try await exchange.respond(200) }
+            _ = try await exchange.body.collect(limit: 1 << 20)
+            let writer = try exchange.start(200, ["Content-Type": "text/event-stream"])
+            try await writer.write(Array(beginning.utf8))
+            try await writer.flush()
+            try await writer.write(Array(ending.utf8))
+            try await writer.finish()
+        }
+    }
+    private static let beginning = """
+        event: message_start
+        data: {"type":"message_start","message":{"id":"m","model":"claude-opus-5-5","usage":{"input_tokens":100,"output_tokens":1}}}
+
+
+        """
+    private static let ending = """
+        event: message_delta
+        data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":20}}
+
+
+        """
+
+    private static func gatewayServer(to port: UInt16) throws -> HTTPServer {
+        let (ledger, account) = (Ledger(), Ledger.Account.run("benchmark"))
+        ledger.open(account, limit: Ledger.Limit(dollars: Money(dollars: 1_000_000)))
+        let upstream = try ModelUpstream(baseURL: "http://127.0.0.1:\(port)", credential: .apiKey(Secret("benchmark")))
+        let purse = Purse(sandboxID: "benchmark", ledger: ledger, accounts: [account])
+        let endpoint = ModelEndpoint(upstream: upstream, purse: purse)
+        return HTTPServer { try await endpoint.handle($0) }
     }
 
     private static func routerServer(to port: UInt16) -> HTTPServer {

@@ -1,11 +1,13 @@
 import CLinux
 import Glibc
 import Linux
+import MCPGateway
 import Wire
 
 /// The program `martlet-guest`.
 ///
 ///     as PID 1                                             boots the machine and serves it
+///     martlet-guest mcp-gateway …                          several MCP servers as one, see ``MCPGatewayProgram``
 ///     martlet-guest --serve-for-tests PORT DIRECTORY HASH  serves the calling user on the loopback; no machine is touched
 package enum GuestProgram {
     /// Runs until the machine is switched off, or the program is ended.
@@ -19,6 +21,8 @@ package enum GuestProgram {
         do {
             if getpid() == 1 {
                 try await serveMachine()
+            } else if arguments.count >= 2, arguments[1] == "mcp-gateway" {
+                return await MCPGatewayProgram.run(Array(arguments.dropFirst(2)), version: Version.current)
             } else if arguments.count == 5, arguments[1] == "--serve-for-tests", let port = UInt16(arguments[2]) {
                 try await serveCaller(port, directory: arguments[3], hash: arguments[4])
             } else {

@@ -86,7 +86,9 @@ package struct Template: Sendable {
 package struct TemplateStore: Sendable {
     /// What programs written elsewhere call a template that is here by another name. A template of such a name of its own
     /// comes first.
-    private static let aliases = ["anthropic-claude-code": "claude", "claude-code-with-mcp": "claude"]
+    private static let aliases = [
+        "anthropic-claude-code": "claude", "claude-code-with-mcp": "claude", "mcp-gateway": "claude",
+    ]
 
     package enum File {
         package static let manifest = "manifest.json"

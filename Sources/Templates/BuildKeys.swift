@@ -25,7 +25,7 @@ package struct BuildKeys: Sendable, Hashable {
             keys[.claude] = try await Tools.digest([epoch, program])
             keys[.packages] = try await Tools.digest([epoch, recipe.pythonVersion, claude.pythonRequirements])
         }
-        let files = recipe.files.flatMap { [$0.path, $0.text] }
+        let files = recipe.files.flatMap { [$0.path, $0.text] + ($0.isProgram ? ["program"] : []) }
         keys[.disk] = try await Tools.digest(
             [keys[.base] ?? "", keys[.claude] ?? "", keys[.packages] ?? "", recipe.diskScript, "\(recipe.diskMiB)"]
                 + files

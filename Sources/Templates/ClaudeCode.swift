@@ -41,6 +41,12 @@ package struct ClaudeCode: Sendable, Hashable {
         [
             TemplateRecipe.File(path: "~/.claude.json", text: firstRunState.text(pretty: true) + "\n"),
             TemplateRecipe.File(path: "~/.claude/settings.json", text: settings.text(pretty: true) + "\n"),
+            // A second name of the guest's agent, which is on no disk: the first process runs it.
+            TemplateRecipe.File(
+                path: "/usr/local/bin/mcp-gateway",
+                text: "#!/bin/sh\nexec /proc/1/exe mcp-gateway \"$@\"\n",
+                isProgram: true
+            ),
         ]
     }
 

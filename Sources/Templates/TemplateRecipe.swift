@@ -70,6 +70,7 @@ package struct TemplateRecipe: Sendable, Hashable {
     package struct File: Sendable, Hashable {
         package var path: String
         package var text: String
+        package var isProgram = false
     }
 
     package var files: [File] {

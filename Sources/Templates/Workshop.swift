@@ -137,7 +137,7 @@ package struct HostWorkshop: Workshop {
             let isHome = file.path.hasPrefix("~/")
             let path = isHome ? "\(files)/home/\(file.path.dropFirst(2))" : "\(files)/system\(file.path)"
             try Files.makeDirectory(String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)), mode: 0o755)
-            try Files.write(file.text.utf8, to: path, mode: 0o644)
+            try Files.write(file.text.utf8, to: path, mode: file.isProgram ? 0o755 : 0o644)
         }
         try await Tools.script(
             recipe.diskScript,

@@ -25,7 +25,6 @@ extension NewSandbox {
         }
         let wishes = try NetworkWishes(model.network)
         if model.autoPauseMemory == false { throw RESTError.withoutMemory }
-        if model.mcp != nil { throw RESTError.missing("MCP servers in sandboxes ('mcp')") }
         if model.iam?.tokens?.isEmpty == false { throw RESTError.missing("identity tokens ('iam')") }
         if model.volumeMounts?.isEmpty == false {
             throw RESTError.missing(

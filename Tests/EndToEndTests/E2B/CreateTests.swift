@@ -111,7 +111,6 @@ extension Martlet {
         }
 
         @Test(arguments: [
-            (#""mcp":{"exa":{"apiKey":"k"}}"#, "MCP"),
             (#""volumeMounts":[{"name":"v","path":"/mnt"}]"#, "volumes"),
             (#""iam":{"tokens":{"t":{"audience":"a","tokenType":"b"}}}"#, "identity tokens"),
             (#""network":{"allowOut":["1.1.1.1"]}"#, "network.allowOut"),
