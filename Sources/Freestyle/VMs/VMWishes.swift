@@ -30,6 +30,7 @@ struct VMWishes: Sendable {
             lifetime: limits.ttl.map { .seconds($0) }
         )
         sandbox.owner = caller.owner
+        sandbox.keyID = caller.key?.id
     }
 
     /// The template that a snapshot's name stands for. What is public there is Debian here: `freestyle/ubuntu` and its sizes
