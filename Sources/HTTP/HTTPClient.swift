@@ -112,9 +112,11 @@ package final class HTTPClient: Sendable {
             try await line.write(request.encoded())
             let head = try await readHead(on: line)
             guard head.status == 101 else {
+                let body = try body(of: head, to: request.method, on: line)
                 throw HTTPError(
                     head.status < 400 ? 502 : head.status,
-                    "The server answered \(head.status) instead of switching to '\(name)'"
+                    "The server answered \(head.status) instead of switching to '\(name)'",
+                    answer: (try? await withDeadline(.seconds(10)) { try await body.collect(limit: 65_536) }) ?? []
                 )
             }
             return (head, line)

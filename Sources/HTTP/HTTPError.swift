@@ -3,10 +3,13 @@ package struct HTTPError: Error, Sendable, CustomStringConvertible {
     /// The status that a server answers with.
     package let status: Int
     package let message: String
+    /// What a server said with the status, where it is one that refused to switch protocols; at most 64 KiB.
+    package let answer: [UInt8]
 
-    package init(_ status: Int, _ message: String) {
+    package init(_ status: Int, _ message: String, answer: [UInt8] = []) {
         self.status = status
         self.message = message
+        self.answer = answer
     }
 
     package var description: String { message }

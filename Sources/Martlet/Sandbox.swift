@@ -103,17 +103,5 @@ public struct Sandbox: Sendable {
         return guest
     }
 
-    var sockets: SandboxSockets {
-        var sockets = SandboxSockets(guest)
-        let (daemon, id) = (daemon, id)
-        sockets.isGone = {
-            do {
-                _ = try await daemon.client.call(GetSandbox.self, SandboxReference(id: id))
-                return false
-            } catch {
-                return (error as? CallError)?.code == .notFound
-            }
-        }
-        return sockets
-    }
+    var sockets: SandboxSockets { SandboxSockets(guest, of: id, daemon: daemon.client) }
 }

@@ -18,6 +18,19 @@ package struct SandboxSockets: Sendable {
         self.client = client
     }
 
+    /// The way to the sandbox `id`, tried again as long as `daemon` says that it runs.
+    package init(_ client: CallClient, of id: String, daemon: CallClient) {
+        self.client = client
+        isGone = {
+            do {
+                // One that is paused stays so until somebody resumes it.
+                return try await daemon.call(GetSandbox.self, SandboxReference(id: id)).state == .paused
+            } catch {
+                return (error as? CallError)?.code == .notFound
+            }
+        }
+    }
+
     /// Opens a WebSocket.
     ///
     /// - Throws: ``CallError`` where the sandbox refuses; what breaks on the way there is thrown as it is.
@@ -29,8 +42,11 @@ package struct SandboxSockets: Sendable {
         do {
             let head = RequestHead(method: "GET", target: target, headers: client.headers)
             return try await WebSocket.connect(client.http, head, limits: limits)
-        } catch let error as HTTPError where (400...499).contains(error.status) {
-            throw CallError(CallError.code(forStatus: error.status), error.message)
+        } catch let error as HTTPError {
+            // In the words of the sandbox, or of who stands in front of it.
+            let reason = (try? JSONValue(parsing: error.answer))?["message"]?.string
+            guard reason != nil || (400...499).contains(error.status) else { throw error }
+            throw CallError(CallError.code(forStatus: error.status), reason ?? error.message)
         }
     }
 

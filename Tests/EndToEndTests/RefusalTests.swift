@@ -100,7 +100,8 @@ extension Martlet {
         @Test func `sweeps a template that was half built, and never uses it`() async throws {
             try await Installation.with(starts: false) { martlet in
                 let builds = "\(martlet.home.templates)/builds"
-                let whole = try #require(Files.list(builds).first)
+                // There are others' builds, too, which this installation has no names for.
+                let whole = String(decoding: try Files.read("\(martlet.home.templates)/names/claude"), as: UTF8.self)
                 for half in ["\(martlet.home.templates)/building/half", "\(builds)/half"] {
                     try Files.makeDirectory(half)
                     try Files.write("x".utf8, to: "\(half)/memory")

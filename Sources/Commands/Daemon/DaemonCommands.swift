@@ -30,7 +30,7 @@ enum DaemonCommands {
             .value(
                 "--max-sandboxes",
                 "N",
-                "Sandboxes at once, per owner of keys",
+                "Sandboxes at once, paused ones among them, per owner of keys",
                 default: .described("without limit")
             ),
             .value(

@@ -51,16 +51,6 @@ extension DaemonConnection {
 
     /// The way to a sandbox's WebSockets, tried again as long as there is that sandbox.
     func sockets(_ client: CallClient, of id: String) -> SandboxSockets {
-        var sockets = SandboxSockets(client)
-        let daemon = self.client
-        sockets.isGone = {
-            do {
-                _ = try await daemon.call(GetSandbox.self, SandboxReference(id: id))
-                return false
-            } catch {
-                return (error as? CallError)?.code == .notFound
-            }
-        }
-        return sockets
+        SandboxSockets(client, of: id, daemon: self.client)
     }
 }

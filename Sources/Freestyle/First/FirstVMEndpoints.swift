@@ -76,11 +76,13 @@ struct FirstVMEndpoints: Sendable {
 
 /// What only the first version's create knows.
 enum FirstWishes {
-    /// What can be done without harm is passed over, as `ports`, `persistence` and `readySignalTimeoutSeconds`: a VM of
+    /// What would change nothing is passed over, as `ports`, `persistence` and `readySignalTimeoutSeconds`: a VM of
     /// Martlet's is ready when it is told of, and all its ports can be reached.
     private static let missing = [
         "spec": "VMs that are built from a description ('spec'); make one, change it and take a snapshot",
         "baseImage": "images from a Dockerfile ('baseImage')", "aptDeps": "packages at create ('aptDeps')",
+        "git": "clones at create ('git'); run 'git clone' with exec", "systemd": "systemd in VMs ('systemd')",
+        "workdir": "another working directory than the user's home ('workdir')",
         "dockerCredentials": "Docker ('dockerCredentials')", "domains": "domains ('domains')",
         "rootfsSizeGb": "other sizes than the snapshot's ('rootfsSizeGb')",
         "memSizeGb": "other sizes than the snapshot's ('memSizeGb')",
