@@ -26,12 +26,12 @@ struct Scrollback: Sendable {
 
     /// What brings an empty terminal to where the program's is, as far as it is kept.
     var replay: [UInt8] {
-        hasForgotten ? modes.setting + bytes[Self.start(in: bytes)...] : bytes
+        hasForgotten ? modes.setting + bytes[start...] : bytes
     }
 
-    /// Behind the first line end that is near, or else not in the middle of a character.
-    private static func start(in bytes: [UInt8]) -> Int {
-        if let line = bytes.prefix(4096).firstIndex(of: 0x0A) { return line + 1 }
+    /// Behind the first line end that is near, or else not in the middle of a character. Most of what is kept is behind it.
+    private var start: Int {
+        if let line = bytes.prefix(min(4096, limit / 4)).firstIndex(of: 0x0A) { return line + 1 }
         return bytes.prefix(4).firstIndex { $0 & 0xC0 != 0x80 } ?? 0
     }
 }
