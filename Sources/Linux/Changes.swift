@@ -5,9 +5,7 @@ import Synchronization
 /// Take ``version``, look, then wait past that version: a change between the look and the wait is not missed.
 package final class Changes: Sendable {
     private struct State {
-        package init() {}
-
-        package var version: UInt64 = 0
+        var version: UInt64 = 0
         var nextKey: UInt64 = 0
         var waiters: [UInt64: CheckedContinuation<Void, any Error>] = [:]
     }

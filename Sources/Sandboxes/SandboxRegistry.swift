@@ -149,20 +149,10 @@ package final class SandboxRegistry: Sendable {
     package func create(_ request: NewSandbox, unless gone: @escaping @Sendable () async -> Void) async throws
         -> Sandbox?
     {
-        try await withThrowingTaskGroup(of: Sandbox?.self) { group in
-            group.addTask { try await self.create(request) }
-            group.addTask {
-                await gone()
-                return nil
-            }
-            defer { group.cancelAll() }
-            if let first = try await group.next(), let sandbox = first { return sandbox }
-            group.cancelAll()
-            // It may have been made at that very moment.
-            while let rest = try? await group.next() {
-                if let sandbox = rest { try? await kill(sandbox.id) }
-            }
-            return nil
+        try await make(unless: gone) {
+            try await self.create(request)
+        } discard: {
+            try? await kill($0.id)
         }
     }
 

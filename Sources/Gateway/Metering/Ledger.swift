@@ -8,6 +8,7 @@
 //                                              really costs beyond it, at most by `Need.overrun`
 //     else                                     is refused
 
+import Linux
 import Synchronization
 
 /// The accounts of an installation.
@@ -70,16 +71,6 @@ package final class Ledger: Sendable {
     private struct State {
         var limits: [Account: Limit] = [:]
         var books: [Page: Book] = [:]
-        var nextKey = 0
-        /// Counts what was settled, so that whoever begins to wait can tell whether something was meanwhile.
-        var settled = 0
-        var waiting: [Int: CheckedContinuation<Void, any Error>] = [:]
-
-        mutating func takeWaiting() -> [CheckedContinuation<Void, any Error>] {
-            settled += 1
-            defer { waiting = [:] }
-            return Array(waiting.values)
-        }
 
         /// What an account may spend. A run that is over may spend nothing, also where a request still waits.
         func limit(of account: Account) -> Limit {
@@ -90,6 +81,8 @@ package final class Ledger: Sendable {
     }
 
     private let state = Mutex(State())
+    /// What was settled, opened and closed.
+    private let changes = Changes()
     private let today: @Sendable () -> Int
 
     /// - Parameter today: days since 1970 in UTC.
@@ -100,22 +93,20 @@ package final class Ledger: Sendable {
     /// Sets what an account may spend, and what it has spent at the least, such as before this process began.
     package func open(_ account: Account, limit: Limit, spent: Amount? = nil) {
         let page = page(of: account)
-        let waiting = state.withLock { state in
+        state.withLock { state in
             state.limits[account] = limit
             if let spent { state.books[page, default: Book()].spent.raise(to: spent) }
-            return state.takeWaiting()
         }
-        for waiter in waiting { waiter.resume() }
+        changes.announce()
     }
 
     /// Forgets an account, such as that of a run that is over.
     package func close(_ account: Account) {
-        let waiting = state.withLock { state in
+        state.withLock { state in
             state.limits.removeValue(forKey: account)
             state.books = state.books.filter { $0.key.account != account }
-            return state.takeWaiting()
         }
-        for waiter in waiting { waiter.resume() }
+        changes.announce()
     }
 
     package func spent(_ account: Account) -> Amount {
@@ -150,7 +141,8 @@ package final class Ledger: Sendable {
     func reserve(_ need: Need, in accounts: [Account]) async throws -> Reservation {
         while true {
             let pages = accounts.map(page)
-            let (grant, settled): (Need.Grant?, Int) = try state.withLock { state in
+            let seen = changes.version
+            let grant: Need.Grant? = try state.withLock { state in
                 var output = need.output.upperBound
                 var mustWait = false
                 for page in pages {
@@ -163,48 +155,27 @@ package final class Ledger: Sendable {
                         throw BudgetExceeded(account: page.account, limit: book.limit, spent: book.spent, need: need)
                     }
                 }
-                if mustWait { return (nil, state.settled) }
+                if mustWait { return nil }
                 let amount = need.amount(output: output)
                 for page in pages { state.books[page, default: Book()].reserved += amount }
-                return (Need.Grant(output: output, amount: amount), state.settled)
+                return Need.Grant(output: output, amount: amount)
             }
             if let grant { return Reservation(self, pages, grant) }
-            try await wait(since: settled)
-        }
-    }
-
-    private func wait(since settled: Int) async throws {
-        let key = state.withLock { state in
-            state.nextKey += 1
-            return state.nextKey
-        }
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
-                let mayGo: Bool? = state.withLock { state in
-                    if Task.isCancelled { return nil }
-                    guard state.settled == settled else { return true }
-                    state.waiting[key] = waiter
-                    return false
-                }
-                guard let mayGo else { return waiter.resume(throwing: CancellationError()) }
-                if mayGo { waiter.resume() }
-            }
-        } onCancel: {
-            state.withLock { $0.waiting.removeValue(forKey: key) }?.resume(throwing: CancellationError())
+            try await changes.wait(past: seen)
+            try Task.checkCancellation()
         }
     }
 
     fileprivate func settle(_ pages: [Page], _ reserved: Amount, with real: Amount) {
-        let waiting = state.withLock { state in
+        state.withLock { state in
             for page in pages {
                 // A closed account has no book any more.
                 guard state.books[page] != nil else { continue }
                 state.books[page]?.reserved -= reserved
                 state.books[page]?.spent += real
             }
-            return state.takeWaiting()
         }
-        for waiter in waiting { waiter.resume() }
+        changes.announce()
     }
 }
 

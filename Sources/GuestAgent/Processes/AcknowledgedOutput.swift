@@ -18,13 +18,7 @@ final class AcknowledgedOutput: ResumableOutput {
 
         mutating func append(_ chunk: OutputChunk) {
             end += chunk.bytes.count
-            if let last = chunks.last, last.stream == chunk.stream,
-                last.bytes.count + chunk.bytes.count <= chunk.stream.chunkLimit
-            {
-                chunks[chunks.count - 1].bytes += chunk.bytes
-            } else {
-                chunks.append(chunk)
-            }
+            chunks.join(chunk)
         }
 
         /// Forgets whole chunks that end at or before `place`.

@@ -18,13 +18,7 @@ final class LiveOutput: OutputStore {
 
         mutating func append(_ chunk: OutputChunk) {
             size += chunk.bytes.count
-            if let last = chunks.last, last.stream == chunk.stream,
-                last.bytes.count + chunk.bytes.count <= chunk.stream.chunkLimit
-            {
-                chunks[chunks.count - 1].bytes += chunk.bytes
-            } else {
-                chunks.append(chunk)
-            }
+            chunks.join(chunk)
         }
     }
 

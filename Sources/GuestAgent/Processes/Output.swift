@@ -29,6 +29,17 @@ struct OutputChunk: Sendable {
     }
 }
 
+extension [OutputChunk] {
+    /// Appends to the last chunk what fits into it, or a chunk of its own.
+    mutating func join(_ chunk: OutputChunk) {
+        if let last, last.stream == chunk.stream, last.bytes.count + chunk.bytes.count <= chunk.stream.chunkLimit {
+            self[count - 1].bytes += chunk.bytes
+        } else {
+            append(chunk)
+        }
+    }
+}
+
 /// What the reader of an output gets next.
 enum OutputItem: Sendable {
     case chunk(OutputChunk)

@@ -66,19 +66,10 @@ extension SandboxRegistry {
         _ request: ForkRequest,
         unless gone: @escaping @Sendable () async -> Void
     ) async throws -> Fork? {
-        try await withThrowingTaskGroup(of: Fork?.self) { group in
-            group.addTask { try await self.fork(parent, request) }
-            group.addTask {
-                await gone()
-                return nil
-            }
-            defer { group.cancelAll() }
-            if let first = try await group.next(), let fork = first { return fork }
-            group.cancelAll()
-            while let rest = try? await group.next() {
-                for sandbox in rest?.sandboxes ?? [] { try? await kill(sandbox.id) }
-            }
-            return nil
+        try await make(unless: gone) {
+            try await self.fork(parent, request)
+        } discard: { fork in
+            for sandbox in fork.sandboxes { try? await kill(sandbox.id) }
         }
     }
 
