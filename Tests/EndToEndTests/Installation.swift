@@ -50,7 +50,7 @@ final class Installation: Sendable {
     private let daemon = Mutex<ChildProcess?>(nil)
 
     private init(model: Model, variables: [String: String]) throws {
-        root = "/tmp/martlet-test-\(Random.name(10))"
+        root = "\(Program.variable("TMPDIR") ?? "/tmp")/martlet-test-\(Random.name(10))"
         home = Home("\(root)/home")
         self.model = model
         self.variables = variables
