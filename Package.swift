@@ -40,6 +40,7 @@ let package = Package(
         module("Linux", ["CLinux"]),
         module("Records", ["CSQLite"]),
         module("Arguments", []),
+        module("Dockerfiles", []),
 
         // Carriers.
         module("Wire", []),
@@ -99,7 +100,7 @@ let package = Package(
         module("Sandboxes", ["Linux", "HTTP", "Machines", "Snapshots", "GuestLink", "Records", "Access", "Wire"]),
         module(
             "Templates",
-            ["Linux", "HTTP", "Machines", "Sandboxes", "GuestLink", "Records", "Wire"]
+            ["Linux", "HTTP", "RPC", "Machines", "Sandboxes", "Snapshots", "GuestLink", "Access", "Records", "Wire"]
         ),
         .target(
             name: "Gateway",
@@ -117,7 +118,11 @@ let package = Package(
         module("Router", ["Linux", "HTTP", "TLS", "RPC", "Wire", "GuestLink", "Sandboxes"]),
         module(
             "E2B",
-            ["Linux", "HTTP", "TLS", "Machines", "GuestLink", "Sandboxes", "Volumes", "Access", "Records", "Wire"]
+            [
+                "Linux", "HTTP", "TLS", "Machines", "GuestLink", "Sandboxes", "Templates", "Volumes", "Access",
+                "Records",
+                "Wire",
+            ]
         ),
         module(
             "Freestyle",
@@ -136,7 +141,8 @@ let package = Package(
         module(
             "Commands",
             [
-                "Arguments", "Linux", "HTTP", "TLS", "RPC", "Terminals", "Wire", "Schemas", "MCP", "ScriptedModel",
+                "Arguments", "Dockerfiles", "Linux", "HTTP", "TLS", "RPC", "Terminals", "Wire", "Schemas", "MCP",
+                "ScriptedModel",
                 "Machines",
                 "QEMUMachines", "Sandboxes", "Templates", "Gateway", "Router", "Runs", "API", "Records", "Access",
                 "E2B", "Freestyle", "Volumes",
@@ -156,6 +162,7 @@ let package = Package(
 
         // Tests.
         tests("ArgumentsTests", ["Arguments"]),
+        tests("DockerfilesTests", ["Dockerfiles"]),
         tests("RecordsTests", ["Records"]),
         tests("AccessTests", ["Access", "Records", "Linux", "Wire"]),
         tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),

@@ -63,6 +63,7 @@ package final class ControlServer: Sendable {
         sandboxes: SandboxRegistry,
         runs: RunRegistry,
         templates: TemplateBuilder,
+        builds: TemplateBuilds,
         keys: APIKeys,
         gateway: GuestGateway,
         e2b: E2BServer,
@@ -73,7 +74,7 @@ package final class ControlServer: Sendable {
         var router = CallRouter()
         router.addSandboxCalls(sandboxes)
         router.addRunCalls(runs)
-        router.addTemplateCalls(templates, sandboxes)
+        router.addTemplateCalls(templates, builds, sandboxes)
         router.addKeyCalls(keys, gateway)
         router.addUsageCalls(keys, gateway)
         router.addDaemonCalls(daemon, requests: requests)

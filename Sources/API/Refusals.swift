@@ -27,7 +27,7 @@ extension CallError {
         case let error as RunError: self.init(Self.code(error.code), error.message)
         case let error as JSONSchemaError: self.init(.invalidArgument, "\(error)")
         case let error as MCPError: self.init(.invalidArgument, error.message)
-        case let error as TemplateError: self.init(.failedPrecondition, "\(error)")
+        case let error as TemplateError: self.init(Self.code(error.code), "\(error)")
         case let error as SnapshotError: self.init(Self.code(error.code), "\(error)")
         case let error as MachineError:
             self.init(error.code == .noSpace ? .resourceExhausted : .unavailable, "\(error)")
@@ -54,6 +54,15 @@ extension CallError {
         case .incompatible: .failedPrecondition
         case .noSpace: .resourceExhausted
         default: .unavailable
+        }
+    }
+
+    private static func code(_ code: TemplateError.Code) -> Code {
+        switch code {
+        case .notFound: .notFound
+        case .invalidRequest: .invalidArgument
+        case .noSpace: .resourceExhausted
+        default: .failedPrecondition
         }
     }
 

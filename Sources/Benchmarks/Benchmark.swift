@@ -100,6 +100,8 @@ struct Benchmark: Sendable {
             await report.measure("Many streams at once") { try await many.streams() }
             await report.measure("Many sandboxes at once") { try await sandboxes.burst() }
             await report.measure("A long list") { try await many.list() }
+            let templates = TemplateBenchmarks(daemon: daemon, isQuick: isQuick)
+            await report.measure("A template of one step on 'claude'") { try await templates.all() }
             return report
         }
         if isForksOnly || isTerminalsOnly {

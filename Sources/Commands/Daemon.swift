@@ -129,23 +129,36 @@ enum Daemon {
             )
         }
 
+        let templates = TemplateBuilder(
+            engine: engine,
+            home: home,
+            templates: sandboxes.templates,
+            guestBinary: try GuestProgramFile.locate()
+        )
+        let builds = TemplateBuilds(
+            engine: engine,
+            home: home,
+            database: database,
+            templates: sandboxes.templates,
+            builder: templates,
+            changed: { previous in await sandboxes.templateChanged(from: previous) }
+        )
+        try await builds.recover()
+        await builds.pruneOld()
         let stop = Latch<Bool>()
         let url = "http://\(listener.address)"
         let server = ControlServer(
             sandboxes: sandboxes,
             runs: runs,
-            templates: TemplateBuilder(
-                engine: engine,
-                home: home,
-                templates: sandboxes.templates,
-                guestBinary: try GuestProgramFile.locate()
-            ),
+            templates: templates,
+            builds: builds,
             keys: keys,
             gateway: gateway,
             e2b: E2BServer(
                 sandboxes: sandboxes,
                 keys: keys,
                 volumes: volumes,
+                builds: builds,
                 database: database,
                 domain: door?.domain
             ),
@@ -219,6 +232,7 @@ enum Daemon {
             return try await group.next() ?? nil
         }
         log("stopping")
+        await builds.close()
         await runs.close()
         await sandboxes.close(keepingSandboxes: keepsSandboxes ?? false)
         await database.close()

@@ -15,6 +15,7 @@ import HTTP
 import Linux
 import Records
 import Sandboxes
+import Templates
 import Volumes
 
 /// Serves E2B's control plane.
@@ -23,6 +24,7 @@ package struct E2BServer: Sendable {
 
     private let table: RouteTable<Endpoint>
     private let volumeContent: VolumeContentServer
+    private let uploads: UploadTokens
 
     /// - Parameter domain: where sandboxes have host names of their own, with the port if it is not 443; nil where they have
     ///   none, and clients must go by headers.
@@ -30,18 +32,26 @@ package struct E2BServer: Sendable {
         sandboxes: SandboxRegistry,
         keys: APIKeys,
         volumes: VolumeStore,
+        builds: TemplateBuilds,
         database: Database,
         domain: String?
     ) {
+        let templates = TemplateEndpoints(sandboxes: sandboxes, builds: builds)
+        uploads = UploadTokens(files: builds.files)
         let endpoints = SandboxEndpoints(
             sandboxes: sandboxes,
+            templates: templates,
             answers: IdempotentAnswers(database),
             domain: domain
         )
         var table = RouteTable<Endpoint>()
         Self.addSandboxes(endpoints, to: &table)
         Self.addLogs(LogEndpoints(sandboxes: sandboxes, endpoints: endpoints), to: &table)
-        Self.addTemplates(TemplateEndpoints(sandboxes: sandboxes), to: &table)
+        Self.addTemplates(templates, to: &table)
+        Self.addBuilds(
+            BuildEndpoints(builds: builds, templates: templates, uploads: uploads, domain: domain),
+            to: &table
+        )
         Self.addKeys(KeyEndpoints(keys: keys), to: &table)
         Self.addVolumes(VolumeEndpoints(volumes: volumes, domain: domain), to: &table)
         Self.addMissing(endpoints, to: &table)
@@ -54,6 +64,7 @@ package struct E2BServer: Sendable {
     /// - Parameter caller: who asks; nil is somebody without a key that is any good.
     package func route(_ exchange: Exchange, from caller: Caller?) async throws -> Bool {
         if try await volumeContent.route(exchange) { return true }
+        if try await uploads.route(exchange) { return true }
         let match = table.match(exchange.request.method, exchange.request.pathParts)
         if case .nothing = match { return false }
         var answer: Answer
@@ -137,6 +148,19 @@ package struct E2BServer: Sendable {
         table.add("DELETE", "/templates/{id}", templates.remove)
         table.add("GET", "/templates/{id}/tags", templates.tags)
         table.add("GET", "/templates/aliases/{alias}", templates.alias)
+        table.add("PATCH", "/templates/{id}", templates.update)
+        table.add("PATCH", "/v2/templates/{id}", templates.update)
+    }
+
+    private static func addBuilds(_ builds: BuildEndpoints, to table: inout RouteTable<Endpoint>) {
+        table.add("POST", "/v2/templates", builds.request)
+        table.add("POST", "/v3/templates", builds.request)
+        table.add("GET", "/templates/{id}/files/{hash}", builds.files)
+        table.add("POST", "/v2/templates/{id}/builds/{build}", builds.begin)
+        table.add("GET", "/templates/{id}/builds/{build}/status", builds.status)
+        table.add("GET", "/templates/{id}/builds/{build}/logs", builds.logs)
+        table.add("POST", "/templates/tags", builds.assignTags)
+        table.add("DELETE", "/templates/tags", builds.removeTags)
     }
 
     private static func addKeys(_ keys: KeyEndpoints, to table: inout RouteTable<Endpoint>) {
@@ -160,15 +184,11 @@ package struct E2BServer: Sendable {
         table.add("PUT", "/sandboxes/{id}/network", sandboxes.missing("network rules that change while a sandbox runs"))
         let rest = [
             "snapshots": ["GET /snapshots"],
-            "builds of templates over the network; 'martlet template build' makes them": [
-                "POST /templates", "POST /v2/templates", "POST /v3/templates", "POST /templates/{id}",
-                "PATCH /templates/{id}", "PATCH /v2/templates/{id}", "GET /templates/{id}/files/{hash}",
-                "POST /templates/{id}/builds/{build}", "POST /v2/templates/{id}/builds/{build}",
-                "GET /templates/{id}/builds/{build}/status", "GET /templates/{id}/builds/{build}/logs",
+            "builds of templates in the first version of the API": [
+                "POST /templates", "POST /templates/{id}", "POST /templates/{id}/builds/{build}",
             ],
-            "tags of templates": [
-                "POST /templates/tags", "DELETE /templates/tags", "GET /templates/{id}/tags/count",
-                "GET /templates/{id}/tags/exists", "GET /templates/{id}/tags/groups",
+            "tags of templates for dashboards": [
+                "GET /templates/{id}/tags/count", "GET /templates/{id}/tags/exists", "GET /templates/{id}/tags/groups",
                 "GET /templates/{id}/tags/{tag}/assignments",
             ],
             "default templates": ["GET /default-templates"],

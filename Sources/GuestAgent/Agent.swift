@@ -181,9 +181,9 @@ package final class Agent: Sendable {
         try await exchange.respond(204)
     }
 
-    /// Ends what the guest does for its owner, and forgets whose it was.
+    /// Ends what the guest does for its owner, and forgets whose it was. The services of its template go on.
     private func release(_ exchange: Exchange) async throws {
-        await processes.killAll()
+        await processes.killOwned()
         try await hold.end()
         authority.release()
         dropConnections()

@@ -63,6 +63,8 @@ package struct GuestLink: Sendable {
         package var input: [UInt8]?
         package var terminal: TerminalSize?
         package var spool = false
+        /// Whether it goes on when the guest is released.
+        package var isService = false
         /// After which the guest kills it.
         package var limit: Duration?
 
@@ -91,7 +93,8 @@ package struct GuestLink: Sendable {
             process: command.config,
             pty: command.terminal.map { TerminalRequest(size: $0) },
             stdin: openInput || command.input != nil,
-            spool: command.spool ? true : nil
+            spool: command.spool ? true : nil,
+            service: command.isService ? true : nil
         )
         let (calls, input) = (calls, command.input)
         return try await calls.stream(StartProcess.self, request, headers: headers) { events in
@@ -152,6 +155,16 @@ package struct GuestLink: Sendable {
                 }
             }
             throw CallError(.dataLoss, "The guest's stream ended before '\(command.config.cmd)' did")
+        }
+    }
+
+    /// Waits for the end of a process that was started before.
+    package func ending(of pid: UInt32) async throws -> ProcessEvent.End {
+        try await calls.stream(ConnectProcess.self, .init(process: ProcessSelector(pid: pid))) { events in
+            while let message = try await events.next() {
+                if let end = message.event.end { return end }
+            }
+            throw CallError(.dataLoss, "The guest's stream ended before the process did")
         }
     }
 

@@ -199,3 +199,12 @@ package protocol Machine: Sendable {
     /// Ends the engine, waits for its end, and removes the directory.
     func destroy() async
 }
+
+/// A machine that was resumed and can become a template of its own.
+package protocol FoundingMachine: Machine {
+    /// Lets it stand still with its disk made one layer on top of the root image; what is in ``Checkpoint/saved`` has that layer
+    /// for its ``SavedMachine/disk`` and no others, and is there until the machine is destroyed, which is all that may follow.
+    ///
+    /// - Throws: as ``Machine/checkpoint()``.
+    func found() async throws -> Checkpoint
+}

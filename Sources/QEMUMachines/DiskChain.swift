@@ -68,6 +68,8 @@ struct DiskChain: Sendable {
 
     /// The layers that checkpoints have left.
     var ofCheckpoints: [Layer] { Array(frozen.dropFirst(Self.foundation)) }
+    /// The image at the bottom of all.
+    var root: Layer { frozen[0] }
     /// The layer that they are on top of.
     var base: Layer { frozen[Self.foundation - 1] }
     var isTooLong: Bool { ofCheckpoints.count >= Self.limit }

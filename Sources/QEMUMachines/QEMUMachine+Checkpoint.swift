@@ -35,7 +35,7 @@ extension QEMUMachine {
     }
 
     /// Runs `body` when nothing else is done to the machine, to its end.
-    private func steering<Result: Sendable>(_ body: @Sendable @escaping () async throws -> Result) async throws
+    func steering<Result: Sendable>(_ body: @Sendable @escaping () async throws -> Result) async throws
         -> Result
     {
         try await steering.withLock { try await Task { try await body() }.value }
@@ -94,7 +94,7 @@ extension QEMUMachine {
         return Checkpoint(saved: origin.files.saved(origin.identity, origin.disk, change), pause: pause)
     }
 
-    private func standing() async throws -> Checkpoint {
+    func standing() async throws -> Checkpoint {
         let origin = try origin
         let wasStanding = state.withLock { $0.isStanding }
         let memory = try ownMemory()
@@ -143,7 +143,7 @@ extension QEMUMachine {
 
     // MARK: The disk
 
-    private var disk: DiskChain {
+    var disk: DiskChain {
         get throws { try origin.disk }
     }
 

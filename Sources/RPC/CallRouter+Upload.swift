@@ -38,12 +38,19 @@ extension CallRouter {
 
 /// The bytes behind a request.
 package struct Upload: Sendable {
-    private let first: [UInt8]
+    private var first: [UInt8]
     private let body: BodyReader
 
     init(first: [UInt8], body: BodyReader) {
         self.first = first
         self.body = body
+    }
+
+    /// The next of them; none is the end.
+    package mutating func next() async throws -> [UInt8] {
+        if first.isEmpty { return try await body.read() }
+        defer { first = [] }
+        return first
     }
 
     /// Writes all of them to `destination`, as they come.

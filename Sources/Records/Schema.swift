@@ -60,5 +60,6 @@ extension Migration {
         .volumes,
         .budgets,
         .freestyle,
+        .templates,
     ]
 }

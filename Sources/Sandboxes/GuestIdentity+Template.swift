@@ -4,7 +4,7 @@ import Wire
 
 extension GuestIdentity {
     /// What a guest of `template` is told when it becomes the sandbox `id`.
-    init(id: String, token: Secret, template: TemplateManifest, environment: [String: String]) {
+    package init(id: String, token: Secret, template: TemplateManifest, environment: [String: String]) {
         var variables = template.environment
         variables["E2B_SANDBOX_ID"] = id
         variables["E2B_TEMPLATE_ID"] = template.name

@@ -114,7 +114,8 @@ final class MachinePool: Sendable {
         )
         let guest = try await line.initialize(identity, bootstrap: template.bootstrap)
         // A login shell, as E2B's clients start it for each command: its code is then translated, too.
-        for _ in 0..<2 { _ = try await guest.run(GuestLink.Command("/bin/bash", ["-l", "-c", "true"])) }
+        // An image may have none.
+        for _ in 0..<2 { _ = try? await guest.run(GuestLink.Command("/bin/bash", ["-l", "-c", "true"])) }
         try await guest.release()
     }
 

@@ -284,10 +284,11 @@ package final class SandboxRegistry: Sendable {
     /// How many machines wait for their sandbox.
     package var waitingMachines: Int { pool.count }
 
-    /// Starts waiting machines for every template that can be used.
+    /// Starts waiting machines for every template that was made by a recipe. Of others there may be any number; machines wait
+    /// for those that are used.
     package func fillPools() {
         for name in templates.names() {
-            if let template = try? templates.template(name) { pool.fill(template) }
+            if let template = try? templates.template(name), template.manifest.key == nil { pool.fill(template) }
         }
     }
 

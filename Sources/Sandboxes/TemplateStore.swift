@@ -29,6 +29,10 @@ package struct TemplateManifest: Codable, Sendable, Hashable {
     package var directory: String
     /// What is in it, for people: versions of the parts.
     package var contents: [String: String]
+    /// The digest of all that it was made of; nil for those made by a recipe, whose build's id begins with theirs.
+    package var key: String?
+    /// What was started before it was saved, and runs in each of its sandboxes.
+    package var startCommand: String?
 
     package init(
         name: String,
@@ -79,7 +83,8 @@ package struct Template: Sendable {
     package let bootstrap: Secret
 }
 
-/// The templates of this installation: `builds/ID/` with a manifest and a machine's files, `names/NAME` with a build's id.
+/// The templates of this installation: `builds/ID/` with a manifest and a machine's files, `names/NAME` and `names/NAME:TAG`
+/// with a build's id, `foundations/KEY` with the id of one that no sandbox is made from, but other templates are.
 ///
 /// A build is made under `building/`, put on disk, and renamed to its place whole; then the name is pointed to it. So a name
 /// points to a whole build or to what it pointed to before.
@@ -96,17 +101,22 @@ package struct TemplateStore: Sendable {
         package static let memory = "memory"
         package static let deviceState = "device-state"
         package static let disk = "disk.qcow2"
+        /// All but the manifest.
+        package static let all = [bootstrap, memory, deviceState, disk]
     }
 
-    private let root: String
+    let root: String
 
     package init(_ home: Home) {
         root = home.templates
     }
 
     package func buildingDirectory(_ buildID: String) -> String { "\(root)/building/\(buildID)" }
-    private func directory(_ buildID: String) -> String { "\(root)/builds/\(buildID)" }
-    private func nameFile(_ name: String) -> String { "\(root)/names/\(name)" }
+    package func directory(_ buildID: String) -> String { "\(root)/builds/\(buildID)" }
+    func nameFile(_ name: String) -> String { "\(root)/names/\(name)" }
+    func foundationFile(_ key: String) -> String { "\(root)/foundations/\(key)" }
+
+    package static let nameRule = "1 to 64 lower-case letters, digits, dots, dashes and underscores"
 
     /// A name is 1 to 64 lower-case letters, digits, dots, dashes and underscores.
     package static func isName(_ name: String) -> Bool {
@@ -121,16 +131,16 @@ package struct TemplateStore: Sendable {
         Files.list("\(root)/names").filter(Self.isName)
     }
 
-    /// The template called `name`.
+    /// The template called `name`, with a tag behind a colon or without.
     ///
     /// - Throws: ``SandboxError/Code/templateNotFound`` with the nearest name, ``SandboxError/Code/templateBroken`` when
     ///   its files are not what the manifest says.
     package func template(_ name: String) throws -> Template {
-        guard Self.isName(name), let id = try? Files.read(nameFile(name)) else {
+        guard let id = pointee(name) else {
             if let other = Self.aliases[name] { return try template(other) }
             throw SandboxError(.templateNotFound, "There is no template '\(name)'; \(hint(missing: name))")
         }
-        return try build(String(decoding: id, as: UTF8.self), name: name)
+        return try build(id, name: name)
     }
 
     /// What to do about a name that there is not.
@@ -181,42 +191,34 @@ package struct TemplateStore: Sendable {
         return Template(manifest: manifest, saved: saved, bootstrap: bootstrap)
     }
 
-    /// Puts a finished build in its place and points its name to it. All files must be on disk already.
-    package func publish(_ manifest: TemplateManifest) throws {
+    /// Puts a finished build in its place and points its name, and its `tags`, to it. All files must be on disk already.
+    package func publish(_ manifest: TemplateManifest, tags: [String] = [TemplateName.defaultTag]) throws {
+        let names = tags.map { TemplateName(manifest.name, tag: $0) }
+        guard names.allSatisfy(\.isValid) else {
+            throw SandboxError(.templateNotFound, "'\(manifest.name)' with the tags \(tags) can not name a template")
+        }
+        try place(manifest)
+        try Files.makeDirectory("\(root)/names")
+        for name in names { try point(nameFile(name.fileName), to: manifest.buildID) }
+    }
+
+    /// The same for one that only other templates are made from.
+    package func publish(foundation manifest: TemplateManifest, key: String) throws {
+        try place(manifest)
+        try Files.makeDirectory("\(root)/foundations")
+        try point(foundationFile(key), to: manifest.buildID)
+    }
+
+    private func place(_ manifest: TemplateManifest) throws {
         let building = buildingDirectory(manifest.buildID)
         try Files.write(JSONValue(encoding: manifest).encoded(pretty: true), to: "\(building)/\(File.manifest)")
         try Files.makeDirectory("\(root)/builds")
-        try Files.makeDirectory("\(root)/names")
         try Files.rename(building, to: directory(manifest.buildID))
-        let previous = try? Files.read(nameFile(manifest.name))
-        try Files.write(manifest.buildID.utf8, to: nameFile(manifest.name))
+    }
+
+    func point(_ file: String, to buildID: String) throws {
+        let previous = try? Files.read(file)
+        try Files.write(buildID.utf8, to: file)
         if let previous { try? removeIfUnused(String(decoding: previous, as: UTF8.self)) }
-    }
-
-    /// Forgets a name, and its build once no machine uses it any more.
-    package func remove(_ name: String) throws {
-        guard Self.isName(name), let id = try? Files.read(nameFile(name)) else {
-            throw SandboxError(.templateNotFound, "There is no template '\(name)'")
-        }
-        try Files.remove(nameFile(name))
-        try? removeIfUnused(String(decoding: id, as: UTF8.self))
-    }
-
-    /// Builds that nothing points to may still be under running machines, which hold their files open: deleting them is safe
-    /// on Linux, and their space is given back when the last machine ends.
-    private func removeIfUnused(_ buildID: String) throws {
-        let isNamed = names().contains { name in
-            (try? Files.read(nameFile(name))).map { String(decoding: $0, as: UTF8.self) } == buildID
-        }
-        if !isNamed { try Files.remove(directory(buildID)) }
-    }
-
-    /// Removes what builds left that never finished; only while no build runs.
-    package func sweep() {
-        try? Files.remove("\(root)/building")
-        let named = Set(
-            names().compactMap { name in (try? Files.read(nameFile(name))).map { String(decoding: $0, as: UTF8.self) } }
-        )
-        for id in Files.list("\(root)/builds") where !named.contains(id) { try? Files.remove(directory(id)) }
     }
 }

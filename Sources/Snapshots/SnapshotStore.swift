@@ -36,6 +36,11 @@ package final class SnapshotStore: Sendable {
         root = home.snapshots
     }
 
+    /// Snapshots that are no sandboxes, in a directory of their own.
+    package init(root: String) {
+        self.root = root
+    }
+
     var making: String { "\(root)/making" }
     func directory(_ id: String) -> String { "\(root)/saved/\(id)" }
     func base(_ buildID: String) -> String { "\(root)/bases/\(buildID)" }
@@ -136,7 +141,7 @@ package final class SnapshotStore: Sendable {
                     let new = "\(place).base"
                     defer { try? Files.remove(new) }
                     try Files.makeDirectory(new)
-                    for (name, path) in base { try Files.link(path, to: "\(new)/\(name)") }
+                    for (name, path) in base { try Self.link(path, to: "\(new)/\(name)") }
                     try Files.makeDirectory("\(root)/bases")
                     try Files.rename(new, to: self.base(buildID))
                     try await BlockingPool.run { [root] in try Files.synchronize("\(root)/bases") }
@@ -149,6 +154,17 @@ package final class SnapshotStore: Sendable {
                 try await BlockingPool.run { [root] in try Files.synchronize("\(root)/saved") }
             }
         }.value
+    }
+
+    /// Gives a file of a template another name; on another file system a link has to do.
+    private static func link(_ path: String, to name: String) throws(LinuxError) {
+        do {
+            try Files.link(path, to: name)
+        } catch {
+            guard error.code.rawValue == EXDEV, let real = Files.resolved(path), symlink(real, name) == 0 else {
+                throw error
+            }
+        }
     }
 
     // MARK: Reading

@@ -45,7 +45,10 @@ package struct TemplateBuilder: Sendable {
     private let layers: LayerStore
     private let workshop: any Workshop
     private let atStep: @Sendable (BuildStep) async throws -> Void
-    private let turn = AsyncLock()
+    /// Held while layers are made or removed.
+    let turn = AsyncLock()
+    /// What other builds stand on.
+    package let pins = LayerPins()
 
     /// - Parameters:
     ///   - guestBinary: the guest's agent on the host; ``GuestProgramFile/locate()`` finds it.
@@ -145,6 +148,19 @@ package struct TemplateBuilder: Sendable {
         return made
     }
 
+    /// The directories of the layers that any disk is booted with; the caller holds ``turn``.
+    func bootLayers() async throws -> (kernel: String, initialRAMDisk: String) {
+        try await Progress.told(to: { _ in }) { [self] progress in
+            let order = try order(BuildTemplate.Request(name: TemplateRecipe.base.name))
+            let keys = try await BuildKeys(order, epoch: layers.epoch, identity: engine.identity)
+            let missing = [Layer.kernel, .initialRAMDisk].filter { !layers.has($0, keys[$0]) }
+            try await workshop.check(missing)
+            let kernel = try await make(.kernel, [:], order, keys, progress)
+            let made = [Layer.kernel: kernel]
+            return (kernel, try await make(.initialRAMDisk, made, order, keys, progress))
+        }
+    }
+
     private func makeIfWanted(
         _ layer: Layer,
         _ order: BuildOrder,
@@ -175,14 +191,11 @@ package struct TemplateBuilder: Sendable {
 
     /// Layers from which no template was made are of no further use. With a template that can not be read nothing is removed:
     /// who knows what it stands on.
-    private func collectLayers() async {
-        var kept: Set<String> = []
-        for name in templates.names() {
-            guard let manifest = try? templates.template(name).manifest else { return }
-            kept.formUnion(manifest.layers ?? [])
-            for path in [manifest.kernel, manifest.initialRAMDisk, manifest.rootImage] {
-                kept.insert(String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)))
-            }
+    func collectLayers() async {
+        var kept = pins.all
+        for id in templates.pointedBuilds() {
+            guard let manifest = try? templates.build(id, name: id).manifest else { return }
+            kept.formUnion(LayerPins.directories(of: manifest))
         }
         await layers.collect(keeping: kept)
     }

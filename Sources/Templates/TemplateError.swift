@@ -22,6 +22,15 @@ package struct TemplateError: Error, Sendable, CustomStringConvertible {
         package static let digestMismatch = Code(rawValue: "digest_mismatch")
         /// The kernel's image is of another kind than this can unpack.
         package static let badKernel = Code(rawValue: "bad_kernel")
+        /// A step of the template ran and failed.
+        package static let stepFailed = Code(rawValue: "step_failed")
+        /// There is no such build, or no such files.
+        package static let notFound = Code(rawValue: "not_found")
+        /// The build is not in a state for this.
+        package static let conflict = Code(rawValue: "conflict")
+        /// An image that can not be used: damaged, forged, or of another kind.
+        package static let badImage = Code(rawValue: "bad_image")
+        package static let cancelled = Code(rawValue: "cancelled")
         package static let noSpace = Code(rawValue: "no_space")
         /// The guest did not answer in time, or its machine ended.
         package static let bootFailed = Code(rawValue: "boot_failed")

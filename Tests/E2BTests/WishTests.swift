@@ -64,10 +64,12 @@ private func status(_ body: () throws -> Void) -> Int? {
     func `is a name, perhaps with an owner and a tag`(_ text: String, _ name: String, _ tag: String?) throws {
         let reference = try #require(TemplateReference(text))
         #expect(reference.name == name && reference.tag == tag)
-        #expect(reference.hasKnownTag == (tag != "v1"))
+        #expect(reference.text == (tag.map { "\(name):\($0)" } ?? name))
     }
 
-    @Test(arguments: ["", ":", "/", "other/base", "a/b/c", "..", ".a", "Base", "a b", "local/"])
+    @Test(arguments: [
+        "", ":", "/", "other/base", "a/b/c", "..", ".a", "base:", "base:A", "a:b:c", "Base", "a b", "local/",
+    ])
     func `is nothing else`(_ text: String) {
         #expect(TemplateReference(text) == nil)
     }

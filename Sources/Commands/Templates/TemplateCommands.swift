@@ -1,6 +1,4 @@
 import Arguments
-import Glibc
-import Linux
 import RPC
 import Wire
 
@@ -10,7 +8,9 @@ enum TemplateCommands {
         "template",
         aliases: ["templates"],
         summary: "Build, list and remove templates",
-        subcommands: [list, build, remove],
+        subcommands: [
+            list, TemplateBuildCommand.command, show, logs, tag, remove, usage,
+        ],
         group: "Upkeep"
     )
 
@@ -47,85 +47,12 @@ enum TemplateCommands {
         return table.text
     }
 
-    private static let build = Command(
-        "build",
-        summary: "Build a template",
-        discussion: """
-            'base' is Debian with Python, git and the usual tools; 'claude' is the same with Claude Code and FastMCP. \
-            Layers that are there already are used again, whichever template they were made for; with nothing changed this \
-            takes a second. The name points to the \
-            new template only when it is whole.
-            """,
-        examples: [
-            .init("martlet template build claude", "Build what 'martlet run' uses"),
-            .init("martlet template build base", "Build what programs for E2B use unless they name another"),
-        ],
-        options: [
-            .value(
-                "--claude-binary",
-                "FILE",
-                "Claude Code executable of this machine to put in",
-                default: .described("the pinned version, downloaded"),
-                completion: .files
-            ), .flag("--no-cache", "Make every layer anew"),
-            .value("--cpu", "N", "Processors", default: .described("the recipe's")),
-            .value("--memory", "SIZE", "Memory: 1G, 1536M", default: .described("the recipe's")),
-            .value("--disk", "SIZE", "Disk: 4G", default: .described("the recipe's")),
-            .flag("--quiet", short: "q", "No progress"),
-        ],
-        arguments: [Positional("NAME", "The recipe", completion: .values(BuildTemplate.recipes))]
-    ) { invocation in
-        let surroundings = try Surroundings(invocation)
-        let request = try request(invocation)
-        let audience: Audience =
-            invocation.flag("--quiet") ? .nobody : surroundings.errorIsTerminal ? .terminal : .pipe
-        let style = surroundings.errorStyle
-        let display = ProgressDisplay(
-            BuildProgress(isLive: audience == .terminal, style: style),
-            for: audience,
-            style: style,
-            width: { surroundings.width }
-        )
-        let template = try await display.showing {
-            let daemon = try await DaemonConnection.open(surroundings)
-            return try await daemon.client.stream(BuildTemplate.self, request) { events in
-                var template: TemplateInfo?
-                while let event = try await events.next() {
-                    await display.take(event)
-                    template = event.template ?? template
-                }
-                return template
-            }
-        }
-        guard let template else {
-            throw CommandsError(.daemonLost, "The daemon ended the build of '\(request.name)' without a template")
-        }
-        try await StandardStream.output.write("\(template.name) \(template.buildID)\n")
-        return .success
-    }
-
-    private static func request(_ invocation: Invocation) throws -> BuildTemplate.Request {
-        var request = BuildTemplate.Request(name: try invocation.required("NAME"))
-        if let path = invocation.value("--claude-binary") {
-            guard let real = Files.resolved(path), !Files.isDirectory(real), access(real, R_OK | X_OK) == 0 else {
-                throw CommandsError(
-                    .unusableInput,
-                    "'\(path)' is no executable; --claude-binary takes Claude Code's own file"
-                )
-            }
-            request.claudeBinary = real
-        }
-        request.processors = try invocation.integer("--cpu", in: 1...64)
-        request.memoryMiB = try invocation.byteCount("--memory", in: 256 << 20...1 << 40).map { $0 >> 20 }
-        request.diskMiB = try invocation.byteCount("--disk", in: 512 << 20...1 << 44).map { $0 >> 20 }
-        request.noCache = invocation.flag("--no-cache") ? true : nil
-        return request
-    }
-
     private static let remove = Command(
         "rm",
         aliases: ["remove"],
         summary: "Remove templates",
+        discussion: "A name with a tag behind a colon removes that name alone. Sandboxes go on.",
+        examples: [.init("martlet template rm mine", "Remove a template with all its tags")],
         arguments: [Positional("NAME", "The templates", kind: .repeated(isRequired: true))]
     ) { invocation in
         let daemon = try await DaemonConnection.open(Surroundings(invocation))
@@ -133,38 +60,102 @@ enum TemplateCommands {
             _ = try await daemon.client.call(RemoveTemplate.self, RemoveTemplate.Request(name: name))
         }
     }
-}
 
-/// What a person sees of a build.
-struct BuildProgress: ProgressModel {
-    let isLive: Bool
-    let style: Style
-    private var layer: String?
-    private var line = ""
-
-    init(isLive: Bool, style: Style) {
-        self.isLive = isLive
-        self.style = style
+    private static let show = Command(
+        "show",
+        summary: "Tell what a template is",
+        examples: [.init("martlet template show mine", "Its size, its contents, its tags")],
+        options: [SharedOptions.output],
+        arguments: [Positional("NAME", "The template")]
+    ) { invocation in
+        let format = try SharedOptions.format(invocation)
+        let daemon = try await DaemonConnection.open(Surroundings(invocation))
+        let request = GetTemplate.Request(name: try invocation.required("NAME"))
+        let details = try await daemon.client.call(GetTemplate.self, request)
+        try await Output.print(details, as: format) {
+            var facts = Facts()
+            facts.add("name", details.template.name)
+            facts.add("build", details.template.buildID)
+            facts.add("age", Readable.age(of: details.template.created))
+            facts.add("processors", "\(details.template.processors)")
+            facts.add("memory", "\(details.template.memoryMiB) MiB")
+            facts.add("disk", "\(details.template.diskMiB) MiB")
+            facts.add("user", details.user)
+            facts.add("directory", details.directory)
+            facts.add("variables", details.variables.joined(separator: " "))
+            facts.add("start", details.startCommand)
+            facts.add("tags", details.tags.map(\.tag).joined(separator: ", "))
+            for (name, version) in details.template.contents.sorted(by: { $0.key < $1.key }) {
+                facts.add(name, version)
+            }
+            return facts.text
+        }
+        return .success
     }
 
-    mutating func take(_ event: BuildTemplate.Event, at elapsed: Duration) -> [String] {
-        if let line = event.line {
-            self.line = TerminalText.line(line)
-            return []
+    private static let logs = Command(
+        "logs",
+        summary: "Print what the last build of a template said",
+        examples: [.init("martlet template logs mine", "Why it failed")],
+        options: [
+            .value("--build", "ID", "Another build of it, by the beginning of its id"), SharedOptions.output,
+        ],
+        arguments: [Positional("NAME", "The template")]
+    ) { invocation in
+        let surroundings = try Surroundings(invocation)
+        let format = try SharedOptions.format(invocation)
+        let daemon = try await DaemonConnection.open(surroundings)
+        let request = ReadTemplateLog.Request(
+            name: try invocation.required("NAME"),
+            buildID: invocation.value("--build")
+        )
+        let log = try await daemon.client.call(ReadTemplateLog.self, request)
+        try await Output.print(log, as: format) {
+            log.lines.map { line in
+                let text = surroundings.outputIsTerminal ? TerminalText.line(line.message) : line.message
+                return "[\(line.step ?? "")] \(text)\n"
+            }.joined()
         }
-        guard let layer = event.layer else { return [] }
-        let name = TerminalText.line(layer.name)
-        line = ""
-        guard let milliseconds = layer.milliseconds else {
-            self.layer = name
-            return isLive ? [] : ["\(name): begins"]
-        }
-        self.layer = nil
-        let time = layer.isCached == true ? "cached" : Readable.time(milliseconds: milliseconds)
-        return [isLive ? "\(style.green("✓")) \(name)  \(time)" : "\(name): \(time)"]
+        return .success
     }
 
-    func status(at elapsed: Duration) -> String? {
-        layer.map { "… \($0) · \(Readable.clock(elapsed))\(line.isEmpty ? "" : " · \(line)")" }
+    private static let tag = Command(
+        "tag",
+        summary: "Give a template further tags",
+        examples: [
+            .init("martlet template tag mine stable v1", "Have 'mine:stable' and 'mine:v1' name what 'mine' names")
+        ],
+        arguments: [
+            Positional("NAME", "The template, with a tag or without"),
+            Positional("TAG", "The tags", kind: .repeated(isRequired: true)),
+        ]
+    ) { invocation in
+        let daemon = try await DaemonConnection.open(Surroundings(invocation))
+        let request = TagTemplate.Request(name: try invocation.required("NAME"), tags: invocation.values("TAG"))
+        _ = try await daemon.client.call(TagTemplate.self, request)
+        return .success
+    }
+
+    private static let usage = Command(
+        "du",
+        summary: "Tell what templates take on the disk",
+        discussion: """
+            Besides templates there are the images that they stand on, the steps that later builds go on from, and the files \
+            that COPY has copied. What no template needs and no build has used for a week goes when the daemon starts.
+            """,
+        examples: [.init("martlet template du --prune", "Remove what no template needs, and tell what is left")],
+        options: [.flag("--prune", "Remove what no template needs, first"), SharedOptions.output]
+    ) { invocation in
+        let format = try SharedOptions.format(invocation)
+        let daemon = try await DaemonConnection.open(Surroundings(invocation))
+        let request = MeasureTemplates.Request(prunes: invocation.flag("--prune"))
+        let items = try await daemon.client.call(MeasureTemplates.self, request).items
+        try await Output.print(items, as: format) {
+            var table = Table("KIND", "SIZE", "NAME")
+            for item in items { table.add(item.kind.rawValue, Readable.bytes(item.bytes), item.name) }
+            table.add("all", Readable.bytes(items.reduce(0) { $0 + $1.bytes }), "")
+            return table.text
+        }
+        return .success
     }
 }

@@ -12,6 +12,7 @@ struct SandboxEndpoints: Sendable {
     static let refreshes = 15...3600
 
     let sandboxes: SandboxRegistry
+    let templates: TemplateEndpoints
     let answers: IdempotentAnswers
     let domain: String?
 
@@ -42,15 +43,17 @@ struct SandboxEndpoints: Sendable {
         _ make: @Sendable (NewSandbox) async throws -> Sandbox?
     ) async throws -> Answer {
         let model = try Request.decode(NewSandboxModel.self, body)
-        let reference = TemplateReference(model.templateID)
+        let reference = TemplateReference(model.templateID, for: caller)
         var new = try NewSandbox(
             model,
             owner: caller.owner,
             defaultTimeout: defaultTimeout,
-            template: reference?.name ?? ""
+            template: reference?.text ?? ""
         )
         new.keyID = caller.key?.id
-        guard let reference, reference.hasKnownTag else { throw RESTError.noTemplate(model.templateID) }
+        guard reference != nil, try await templates.mayUse(model.templateID, caller) else {
+            throw RESTError.noTemplate(model.templateID)
+        }
         do {
             guard let sandbox = try await make(new) else { throw RESTError(499, "The client went away") }
             return try Answer(201, SandboxView(sandbox, domain: domain).sandbox)

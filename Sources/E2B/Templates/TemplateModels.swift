@@ -1,17 +1,14 @@
-// What the control plane says about templates.
+import Wire
 
-/// `TemplateBuildStatus`.
-enum BuildStatus: String, Codable, Sendable, Hashable {
-    case building, error, ready, waiting
-}
+// What the control plane says about templates.
 
 /// `TemplateBuild`.
 struct BuildModel: Codable, Sendable, Hashable {
     var buildID: String
-    var status: BuildStatus
+    var status: TemplateBuildStatus
     var createdAt: Timestamp
     var updatedAt: Timestamp
-    var finishedAt: Timestamp
+    var finishedAt: Timestamp?
     var cpuCount: Int
     var memoryMB: Int
     var diskSizeMB: Int
@@ -41,7 +38,7 @@ struct TemplateModel: Codable, Sendable, Hashable {
     var spawnCount: Int
     var buildCount: Int
     var envdVersion: String
-    var buildStatus: BuildStatus
+    var buildStatus: TemplateBuildStatus
     var builds: [BuildModel]?
 }
 

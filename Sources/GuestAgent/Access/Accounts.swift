@@ -50,7 +50,19 @@ package struct Accounts: Sendable {
         }
     }
 
-    package subscript(name: String) -> Account? { users.first { $0.name == name } }
+    /// The user of that name, or number. Root is there in every guest, also in one whose files name nobody.
+    package subscript(name: String) -> Account? {
+        if let user = users.first(where: { $0.name == name }) { return user }
+        if name == "root" {
+            return Account(name: "root", uid: 0, gid: 0, home: "/root", shell: "/bin/sh", groups: [0])
+        }
+        let numbers = name.split(separator: ":", omittingEmptySubsequences: false).map { UInt32($0) }
+        guard let first = numbers.first, let uid = first, numbers.count <= 2 else { return nil }
+        if numbers.count == 1, let user = users.first(where: { $0.uid == uid }) { return user }
+        guard let gid = numbers.count == 2 ? numbers[1] : uid else { return nil }
+        let home = users.first { $0.uid == uid }?.home ?? "/"
+        return Account(name: userName(uid), uid: uid, gid: gid, home: home, shell: "/bin/sh", groups: [gid])
+    }
 
     package func userName(_ uid: UInt32) -> String { users.first { $0.uid == uid }?.name ?? String(uid) }
     package func groupName(_ gid: UInt32) -> String { groupNames[gid] ?? String(gid) }

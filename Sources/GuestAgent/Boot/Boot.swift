@@ -83,6 +83,8 @@ struct Boot: Sendable {
         for (link, target) in [("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")] {
             symlink("/proc/self/\(target)", "/dev/\(link)")
         }
+        // An image may have none of them.
+        for directory in ["/etc", "/root", "/var"] { try Mounts.directory(directory) }
         for directory in ["/run/lock", "/tmp", "/var/tmp"] {
             try Mounts.directory(directory)
             chmod(directory, 0o1777)

@@ -27,6 +27,8 @@ final class GuestProcess: Sendable {
     /// When it was started, in seconds since 1970.
     let created = Int64(time(nil))
     let hasTerminal: Bool
+    /// Whether it goes on when the guest is released.
+    let isService: Bool
     let input: ProcessInputs
     let output: any OutputStore
     /// Set when the process has ended and all its output is in ``output``.
@@ -60,6 +62,7 @@ final class GuestProcess: Sendable {
         tag = request.tag
         hasTerminal = request.pty != nil
         self.user = user
+        isService = request.service ?? false
         self.child = child
         self.group = group
         self.outlets = outlets

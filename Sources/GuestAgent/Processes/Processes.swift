@@ -111,6 +111,11 @@ final class Processes: Sendable {
         for process in running { await process.signal(SIGKILL) }
     }
 
+    /// Kills what belongs to the guest's owner, and lets services go on.
+    func killOwned() async {
+        for process in running where !process.isService { await process.signal(SIGKILL) }
+    }
+
     // MARK: Starting
 
     private func launch(_ request: StartProcess.Request, _ setting: Setting) throws -> GuestProcess {

@@ -153,19 +153,24 @@ public enum StartProcess: StreamingCall {
         /// Martlet's own: output is read at once and kept on the guest's disk until it is fetched, so that a slow reader
         /// never slows the process, and a later ``ConnectProcess`` gets what it missed.
         public var spool: Bool?
+        /// Martlet's own: it goes on when the guest is released, and so runs in every sandbox of the template that is saved
+        /// then.
+        public var service: Bool?
 
         public init(
             process: ProcessConfig,
             pty: TerminalRequest? = nil,
             tag: String? = nil,
             stdin: Bool? = nil,
-            spool: Bool? = nil
+            spool: Bool? = nil,
+            service: Bool? = nil
         ) {
             self.process = process
             self.pty = pty
             self.tag = tag
             self.stdin = stdin
             self.spool = spool
+            self.service = service
         }
     }
 }

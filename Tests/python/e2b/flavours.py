@@ -43,6 +43,12 @@ def stand_in(value):
 
 Sandbox = e2b.AsyncSandbox if IS_ASYNC else Awaited(e2b.Sandbox)
 Volume = e2b.AsyncVolume if IS_ASYNC else Awaited(e2b.Volume)
+Template = e2b.AsyncTemplate if IS_ASYNC else Awaited(e2b.Template)
+
+
+def builder(**options):
+    """What a template is described with; the same calls in both flavours, and none is awaited."""
+    return (e2b.AsyncTemplate if IS_ASYNC else e2b.Template)(**options)
 
 
 async def chunks(reader):

@@ -1,0 +1,152 @@
+import FoundationEssentials
+import Linux
+import Wire
+
+/// What a template is called: `name`, `name:tag`.
+package struct TemplateName: Sendable, Hashable, CustomStringConvertible {
+    /// The tag of a name without one.
+    package static let defaultTag = "default"
+
+    package let name: String
+    package let tag: String
+
+    /// - Returns: nil for what can be no template's name.
+    package init?(_ text: String) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        self.init(parts[0], tag: parts.count > 1 ? parts[1] : Self.defaultTag)
+        guard isValid else { return nil }
+    }
+
+    init(_ name: String, tag: String) {
+        self.name = name
+        self.tag = tag
+    }
+
+    package var isValid: Bool { TemplateStore.isName(name) && TemplateStore.isName(tag) }
+    package var description: String { tag == Self.defaultTag ? name : "\(name):\(tag)" }
+    /// The default tag has none in the file's name.
+    var fileName: String { description }
+}
+
+extension TemplateStore {
+    /// A build that a name points to.
+    package struct Tag: Sendable, Hashable {
+        package let tag: String
+        package let buildID: String
+    }
+
+    /// The id of the build that `text` names.
+    package func pointee(_ text: String) -> String? {
+        guard let name = TemplateName(text) else { return nil }
+        if let id = read(nameFile(name.fileName)) { return id }
+        // What other tools call the newest.
+        return name.tag == "latest" ? read(nameFile(name.name)) : nil
+    }
+
+    /// The names of all templates, also of those that have no default tag.
+    package func allNames() -> [String] {
+        Set(pointers().compactMap { TemplateName($0)?.name }).sorted()
+    }
+
+    /// One name of each template: with a tag where there is no default one.
+    package func listedNames() -> [String] {
+        allNames().map { name in
+            let tags = tags(of: name)
+            return TemplateName(name, tag: tags.first?.tag ?? TemplateName.defaultTag).description
+        }
+    }
+
+    /// The tags of a template, the default one first.
+    package func tags(of name: String) -> [Tag] {
+        tagFiles(of: name).compactMap { name in
+            read(nameFile(name.fileName)).map { Tag(tag: name.tag, buildID: $0) }
+        }
+    }
+
+    private func tagFiles(of name: String) -> [TemplateName] {
+        pointers().compactMap { TemplateName($0) }.filter { $0.name == name }
+            .sorted { ($0.fileName.utf8.count, $0.tag) < ($1.fileName.utf8.count, $1.tag) }
+    }
+
+    /// Points `tags` of a template to what `source` names.
+    package func tag(_ source: String, _ tags: [String]) throws {
+        guard let name = TemplateName(source), let id = pointee(source) else { throw missing(source) }
+        let names = tags.map { TemplateName(name.name, tag: $0) }
+        for name in names where !name.isValid {
+            throw SandboxError(.invalidRequest, "'\(name.tag)' can not be a tag: \(TemplateStore.nameRule)")
+        }
+        for name in names { try point(nameFile(name.fileName), to: id) }
+    }
+
+    /// Forgets a name or, without a tag, all of a template's names; and its builds once no machine uses them any more.
+    package func remove(_ text: String) throws {
+        guard let name = TemplateName(text) else { throw missing(text) }
+        let doomed = text.contains(":") ? [name].filter { read(nameFile($0.fileName)) != nil } : tagFiles(of: name.name)
+        guard !doomed.isEmpty else { throw missing(text) }
+        let builds = Set(doomed.compactMap { read(nameFile($0.fileName)) })
+        for name in doomed { try Files.remove(nameFile(name.fileName)) }
+        for id in builds { try? removeIfUnused(id) }
+    }
+
+    private func missing(_ text: String) -> SandboxError {
+        SandboxError(.templateNotFound, "There is no template '\(text)'")
+    }
+
+    // MARK: Foundations
+
+    /// The build of this key that other templates are made from.
+    package func foundation(_ key: String) -> Template? {
+        read(foundationFile(key)).flatMap { try? build($0, name: "foundation of \(key.prefix(12))") }
+    }
+
+    package func foundations() -> [String] { Files.list("\(root)/foundations") }
+
+    package func removeFoundation(_ key: String) throws {
+        let id = read(foundationFile(key))
+        try Files.remove(foundationFile(key))
+        if let id { try? removeIfUnused(id) }
+    }
+
+    // MARK: Builds
+
+    package func builds() -> [String] { Files.list("\(root)/builds") }
+
+    /// A build that was made of just this, whichever name it has.
+    package func build(withKey key: String) -> Template? {
+        for id in builds() {
+            if let template = try? build(id, name: id), template.manifest.key == key { return template }
+        }
+        return nil
+    }
+
+    /// The ids of all builds that something points to.
+    package func pointedBuilds() -> Set<String> {
+        Set((pointers().map(nameFile) + foundations().map(foundationFile)).compactMap(read))
+    }
+
+    /// The names that point to a build.
+    package func namesOf(_ buildID: String) -> [String] {
+        pointers().filter { read(nameFile($0)) == buildID }
+    }
+
+    private func pointers() -> [String] {
+        Files.list("\(root)/names").filter { TemplateName($0) != nil }
+    }
+
+    private func read(_ file: String) -> String? {
+        (try? Files.read(file)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Builds that nothing points to may still be under running machines, which hold their files open: deleting them is safe
+    /// on Linux, and their space is given back when the last machine ends.
+    func removeIfUnused(_ buildID: String) throws {
+        if !pointedBuilds().contains(buildID) { try Files.remove(directory(buildID)) }
+    }
+
+    /// Removes what builds left that never finished; only while no build runs.
+    package func sweep() {
+        try? Files.remove("\(root)/building")
+        let pointed = pointedBuilds()
+        for id in builds() where !pointed.contains(id) { try? Files.remove(directory(id)) }
+    }
+}
