@@ -120,6 +120,7 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
         child.ends = child.lifetime.map { created.addingTimeInterval($0) }
         // What was saved of the one is not the other's.
         child.saved = nil
+        child.isPaused = nil
         child.trafficToken = trafficToken == nil ? nil : Random.hex(32)
         return child
     }

@@ -2,6 +2,7 @@ import GuestLink
 import Linux
 import Machines
 import Records
+import Snapshots
 import Wire
 
 /// Sandboxes that go on from where another one is.
@@ -84,6 +85,7 @@ extension SandboxRegistry {
 
     private func save(_ parent: Sandbox) async throws -> HeldCheckpoint {
         let clock = ContinuousClock()
+        if parent.condition == .paused, let saved = parent.record.saved { return try await open(saved, of: parent) }
         // It can not be paused meanwhile.
         let (checkpoint, begin) = try await parent.turning.withLock { [self] in
             let machine = try running(parent).machine
@@ -97,6 +99,15 @@ extension SandboxRegistry {
             throw SandboxError(.startFailed, "The sandbox '\(parent.id)' can not be forked: its machine was not saved")
         }
         return HeldCheckpoint(saved: checkpoint.saved, change: change, pause: pause, hold: hold)
+    }
+
+    /// What was saved of a parent that rests, which it goes on doing.
+    private func open(_ saved: SavedState, of parent: Sandbox) async throws -> HeldCheckpoint {
+        let snapshot = try await snapshots.open(saved.snapshot)
+        guard let change = snapshot.saved.change else {
+            throw SandboxError(.startFailed, "The sandbox '\(parent.id)' can not be forked: nothing was saved of it")
+        }
+        return HeldCheckpoint(saved: snapshot.saved, change: change, pause: .zero, hold: .zero)
     }
 
     // MARK: A child
