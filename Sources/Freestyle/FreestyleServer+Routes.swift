@@ -11,9 +11,7 @@ extension RouteTable<FreestyleServer.Endpoint> {
         _ path: String,
         limit: Int = Self.documentLimit,
         _ work: @Sendable @escaping (Request) async throws -> Answer
-    ) {
-        add(method, path, .whole(limit: limit, work))
-    }
+    ) { add(method, path, .whole(limit: limit, work)) }
 
     mutating func addMachines(_ machines: VMEndpoints) {
         add("GET", "/v5/vms", machines.list)
@@ -23,14 +21,25 @@ extension RouteTable<FreestyleServer.Endpoint> {
         add("DELETE", "/v5/vms/{vm}", machines.delete)
         add("POST", "/v5/vms/{vm}/start", machines.start)
         add("GET", "/v5/vms/{vm}/metrics", machines.metrics)
-        for (verb, what) in [
-            ("pause", "pausing of VMs"), ("suspend", "pausing of VMs"), ("resume", "pausing of VMs"),
-            ("stop", "stopped VMs"), ("snapshot", "snapshots of VMs"),
-            ("resize", "VMs that change their size"),
-        ] {
+        // The words of the first version mean the same.
+        add("POST", "/v5/vms/{vm}/resume", machines.start)
+        add("POST", "/v5/vms/{vm}/pause", machines.pause)
+        add("POST", "/v5/vms/{vm}/suspend", machines.pause)
+        for (verb, what) in [("stop", "stopped VMs"), ("resize", "VMs that change their size")] {
             add("POST", "/v5/vms/{vm}/\(verb)", machines.missing(what))
         }
         add("PUT", "/v5/vms/{vm}/networks", machines.missing("private networks"))
+    }
+
+    mutating func addSnapshots(_ snapshots: SnapshotEndpoints) {
+        add("POST", "/v5/vms/{vm}/snapshot", snapshots.take)
+        add("POST", "/v1/vms/{vm}/snapshot", snapshots.take)
+        for path in ["/v5/snapshots", "/v1/vms/snapshots"] {
+            add("GET", path, snapshots.list)
+            add("GET", "\(path)/{snapshot}", snapshots.get)
+            add("PATCH", "\(path)/{snapshot}", snapshots.update)
+            add("DELETE", "\(path)/{snapshot}", snapshots.delete)
+        }
     }
 
     mutating func addForks(_ forks: ForkEndpoints) {
@@ -63,6 +72,7 @@ extension RouteTable<FreestyleServer.Endpoint> {
         add("GET", "/v1/vms/{vm}", machines.get)
         add("DELETE", "/v1/vms/{vm}", machines.delete)
         add("POST", "/v1/vms/{vm}/start", machines.start)
+        add("POST", "/v1/vms/{vm}/suspend", machines.suspend)
         add("POST", "/v1/vms/{vm}/kill", machines.delete)
         add("POST", "/v1/vms/{vm}/await", machines.await)
         add("POST", "/v1/vms/{vm}/exec-await", limit: ExecEndpoints.bodyLimit, exec.run)
@@ -71,17 +81,12 @@ extension RouteTable<FreestyleServer.Endpoint> {
         add("DELETE", "/v1/vms/{vm}/files/{path...}", files.remove)
         add("POST", "/v1/vms/{vm}/watch-files", .streaming(files.watch))
         add("GET", "/v1/vms/{vm}/stats/stream", .streaming(files.stats))
-        for (verb, what) in [
-            ("suspend", "pausing of VMs"), ("stop", "stopped VMs"),
-            ("snapshot", "snapshots of VMs"), ("resize", "VMs that change their size"),
-        ] {
+        for (verb, what) in [("stop", "stopped VMs"), ("resize", "VMs that change their size")] {
             add("POST", "/v1/vms/{vm}/\(verb)", machines.missing(what))
         }
         // There is nothing to make better: a VM's memory is its template's until it writes to it.
         add("POST", "/v1/vms/{vm}/optimize", machines.get)
-        add("GET", "/auth/v1/whoami") { request in
-            Answer(200, ["accountId": .string(request.caller.owner.rawValue)])
-        }
+        add("GET", "/auth/v1/whoami") { request in Answer(200, ["accountId": .string(request.caller.owner.rawValue)]) }
     }
 
     mutating func addTerminals(_ terminals: TerminalEndpoints) {
@@ -107,9 +112,7 @@ extension RouteTable<FreestyleServer.Endpoint> {
             "domains": ["domains", "domains/{id}", "verifications", "verifications/{id}", "certificates/{id}"],
             "identities; each account has keys of its own": [
                 "identities", "identities/{id}", "identities/{id}/{rest...}",
-            ],
-            "private networks": ["vpcs", "vpcs/{id}"],
-            "tunnels": ["tunnels", "tunnels/{id}"],
+            ], "private networks": ["vpcs", "vpcs/{id}"], "tunnels": ["tunnels", "tunnels/{id}"],
             "hardware": ["hardware", "hardware/{id}"],
         ]
         for (what, paths) in missing {

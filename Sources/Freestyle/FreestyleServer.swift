@@ -27,12 +27,15 @@ package struct FreestyleServer: Sendable {
 
     private let table: RouteTable<Endpoint>
     private let background = BackgroundRequests()
+    private let machines: VirtualMachines
 
     package init(sandboxes: SandboxRegistry, database: Database) async throws {
         let machines = VirtualMachines(sandboxes, try await VMRecords(database))
+        self.machines = machines
         let firewall = try await FirewallRules(database)
         var table = RouteTable<Endpoint>()
         table.addMachines(VMEndpoints(machines: machines, firewall: firewall))
+        table.addSnapshots(SnapshotEndpoints(machines: machines))
         table.addForks(ForkEndpoints(machines: machines, firewall: firewall))
         table.addExec(ExecEndpoints(machines: machines))
         table.addFiles(FileEndpoints(machines: machines), UploadEndpoints(machines: machines))
@@ -82,6 +85,7 @@ package struct FreestyleServer: Sendable {
             )
             switch endpoint {
             case .streaming(let work):
+                defer { machines.leave(request.visit) }
                 try await work(request)
                 return nil
             case .whole(let limit, let work):
@@ -94,22 +98,21 @@ package struct FreestyleServer: Sendable {
             var answer = refusal.answer(generation)
             answer.headers["Allow"] = known
             return answer
-        case .nothing:
-            throw FreestyleError.notFound("There is nothing at '\(exchange.request.path)'")
+        case .nothing: throw FreestyleError.notFound("There is nothing at '\(exchange.request.path)'")
         }
     }
 
-    private func perform(
-        _ request: Request,
-        _ work: @Sendable @escaping (Request) async throws -> Answer
-    ) async throws -> Answer {
-        guard let patience = try BackgroundRequests.patience(request) else { return try await work(request) }
+    private func perform(_ request: Request, _ work: @Sendable @escaping (Request) async throws -> Answer) async throws
+        -> Answer
+    {
+        let machines = machines
+        guard let patience = try BackgroundRequests.patience(request) else {
+            defer { machines.leave(request.visit) }
+            return try await work(request)
+        }
         return try await background.perform(after: patience, owner: request.caller.owner) {
-            do {
-                return try await work(request)
-            } catch {
-                return FreestyleError(error).answer(request.generation)
-            }
+            defer { machines.leave(request.visit) }
+            do { return try await work(request) } catch { return FreestyleError(error).answer(request.generation) }
         }
     }
 }

@@ -13,7 +13,7 @@ import Wire
     private func record(_ id: String, slug: String? = nil, owner: Owner = .installation) throws -> VMRecord {
         var members: JSONValue = [
             "id": .string(id), "owner": .string(owner.rawValue), "snapshot": "base", "metadata": [:],
-            "limits": ["automaticRestart": true], "updated": 0,
+            "limits": ["automaticRestart": true], "created": 0, "updated": 0,
         ]
         if let slug, case .object(var all) = members {
             all["slug"] = .string(slug)

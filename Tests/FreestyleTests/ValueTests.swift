@@ -33,12 +33,12 @@ import Wire
 
 @Suite struct `a filter of metadata` {
     @Test func `is pairs with commas; values may have colons`() throws {
-        #expect(try VMQuery.pairs("a:1,b:x:y,c:") == ["a": "1", "b": "x:y", "c": ""])
-        #expect(try VMQuery.pairs(nil) == [:])
+        #expect(try MetadataPairs.read("a:1,b:x:y,c:") == ["a": "1", "b": "x:y", "c": ""])
+        #expect(try MetadataPairs.read(nil) == [:])
     }
 
     @Test(arguments: ["a", ":1", "a:1,b"]) func `is refused`(_ text: String) {
-        #expect { try VMQuery.pairs(text) } throws: { ($0 as? FreestyleError)?.code == .badRequest }
+        #expect { try MetadataPairs.read(text) } throws: { ($0 as? FreestyleError)?.code == .badRequest }
     }
 }
 

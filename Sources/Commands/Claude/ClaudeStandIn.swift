@@ -64,7 +64,8 @@ package struct ClaudeStandIn: Sendable {
     }
 
     private func run(in sandbox: SandboxInfo, _ daemon: DaemonConnection) async throws -> Tool.End {
-        let client = daemon.client(ofSandbox: sandbox.id)
+        let user = surroundings.variable("MARTLET_CLAUDE_USER")
+        let client = daemon.client(ofSandbox: sandbox.id, user: user)
         let names = surroundings.variable("MARTLET_CLAUDE_ENV")?.split(separator: ",").map(String.init) ?? []
         let process = ProcessConfig(
             cmd: "claude",
@@ -77,7 +78,7 @@ package struct ClaudeStandIn: Sendable {
             if surroundings.inputIsTerminal, surroundings.outputIsTerminal, surroundings.errorIsTerminal {
                 let session = TerminalSession(
                     sockets: sockets,
-                    opening: TerminalOpening(process: process),
+                    opening: TerminalOpening(user: user, process: process),
                     canDetach: false
                 )
                 guard case .exited(let status) = try await session.run() else { return .status(.execFailed) }

@@ -10,7 +10,7 @@ struct ExecEndpoints: Sendable {
     let machines: VirtualMachines
 
     func run(_ request: Request) async throws -> Answer {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         switch request.generation {
         case .fifth: return Answer(200, try await ShellCommand(request).run(on: vm.link).document)
         case .first:

@@ -70,9 +70,9 @@ struct ShellCommand: Sendable, Hashable {
 
     /// Runs it to its end, or to the end of its time.
     func run(on link: GuestLink) async throws -> Result {
-        do {
-            return try await run(on: link, in: "~")
-        } catch let error as CallError where error.code == .invalidArgument && error.message.hasPrefix("cwd ") {
+        do { return try await run(on: link, in: "~") } catch let error as CallError
+            where error.code == .invalidArgument && error.message.hasPrefix("cwd ")
+        {
             // Not every user has a home.
             return try await run(on: link, in: "/")
         }
@@ -93,9 +93,7 @@ struct ShellCommand: Sendable, Hashable {
         do {
             try await withDeadline(limit + Self.grace) {
                 try await link.start(guestCommand) { events in
-                    while let message = try await events.next() {
-                        if collector.take(message.event) { return }
-                    }
+                    while let message = try await events.next() { if collector.take(message.event) { return } }
                     throw CallError(.dataLoss, "The VM's answer ended before the command did")
                 }
             }

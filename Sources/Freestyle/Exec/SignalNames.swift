@@ -3,9 +3,7 @@ import Glibc
 /// The signals by the words that a guest tells them with.
 enum SignalNames {
     private static let numbers: [String: Int32] = Dictionary(
-        (1..<32).compactMap { number in
-            strsignal(number).map { (String(cString: $0).lowercased(), number) }
-        },
+        (1..<32).compactMap { number in strsignal(number).map { (String(cString: $0).lowercased(), number) } },
         uniquingKeysWith: { first, _ in first }
     )
 

@@ -9,15 +9,13 @@ import Wire
 struct FileEndpoints: Sendable {
     /// Of a body that is a document.
     static let documentLimit = 48 * 1024 * 1024
-    /// Of the content in it.
-    static let contentLimit = 32 * 1024 * 1024
 
     let machines: VirtualMachines
 
     // MARK: Content
 
     func read(_ request: Request) async throws {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         let path = try GuestPath(request)
         let exchange = request.exchange
         try await vm.link.withFile(path.text, range: request.headers["Range"], user: try request.user()) { file in
@@ -36,7 +34,7 @@ struct FileEndpoints: Sendable {
     }
 
     func write(_ request: Request) async throws {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         let type = request.headers["Content-Type"]?.prefix { $0 != ";" }.lowercased()
         if type == "application/json" {
             try await writeDocument(request, vm)
@@ -66,29 +64,7 @@ struct FileEndpoints: Sendable {
             digest: try members.string("sha256"),
             user: try request.user(try members.string("linuxUser"))
         )
-        try await file.write(to: vm.sandbox, from: Self.once(try Self.content(members)))
-    }
-
-    /// The bytes of a document's `content`, in its `encoding`.
-    static func content(_ members: Members) throws -> [UInt8] {
-        let bytes: [UInt8]
-        switch try members.string("encoding")?.lowercased() {
-        case nil, "utf8", "utf-8": bytes = Array(try members.text("content").utf8)
-        case "base64":
-            guard let content = try members.base64("content") else {
-                throw FreestyleError.badRequest("'content' is missing")
-            }
-            bytes = content
-        case let encoding?: throw FreestyleError.badRequest("'encoding' must be 'utf8' or 'base64', not '\(encoding)'")
-        }
-        guard bytes.count <= contentLimit else {
-            throw FreestyleError(
-                413,
-                .payloadTooLarge,
-                "'content' has at most \(contentLimit) bytes; send more as they are"
-            )
-        }
-        return bytes
+        try await file.write(to: vm.sandbox, from: Self.once(try FileContent.bytes(members)))
     }
 
     /// Gives bytes once, and then their end.
@@ -101,20 +77,17 @@ struct FileEndpoints: Sendable {
 
     func list(_ request: Request) async throws -> Answer {
         let entries = try await entries(request, try GuestPath(request))
-        return Answer(
-            200,
-            ["entries": .array(entries.map { ["name": .string($0.name), "kind": .string($0.kind)] })]
-        )
+        return Answer(200, ["entries": .array(entries.map { ["name": .string($0.name), "kind": .string($0.kind)] })])
     }
 
     func entries(_ request: Request, _ path: GuestPath) async throws -> [FileEntry] {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         let user = try request.user()
         return try await vm.link.call(ListDirectory.self, .init(path: path.text, depth: 1), user: user).entries
     }
 
     private func entry(_ request: Request) async throws -> FileEntry {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         let path = try GuestPath(request)
         return try await vm.link.call(StatFile.self, .init(path: path.text), user: try request.user()).entry
     }
@@ -123,9 +96,7 @@ struct FileEndpoints: Sendable {
         do {
             _ = try await entry(request)
             return Answer(200, ["exists": true])
-        } catch let error as CallError where error.code == .notFound {
-            return Answer(200, ["exists": false])
-        }
+        } catch let error as CallError where error.code == .notFound { return Answer(200, ["exists": false]) }
     }
 
     func stat(_ request: Request) async throws -> Answer {
@@ -137,9 +108,8 @@ struct FileEndpoints: Sendable {
                 // Of a link, what it leads to.
                 "isFile": .bool(entry.type == "FILE_TYPE_FILE"),
                 "isDirectory": .bool(entry.type == "FILE_TYPE_DIRECTORY"),
-                "isSymlink": .bool(entry.symlinkTarget != nil),
-                "permissions": .string(Self.octal(entry.mode ?? 0)), "owner": .text(entry.owner),
-                "group": .text(entry.group), "modified": .text(entry.modifiedTime),
+                "isSymlink": .bool(entry.symlinkTarget != nil), "permissions": .string(Self.octal(entry.mode ?? 0)),
+                "owner": .text(entry.owner), "group": .text(entry.group), "modified": .text(entry.modifiedTime),
             ]
         )
     }
@@ -150,13 +120,13 @@ struct FileEndpoints: Sendable {
     }
 
     func makeDirectory(_ request: Request) async throws -> Answer {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         let members = try request.members()
         let path = try GuestPath(try members.text("path"))
         let user = try request.user(try members.string("linuxUser"))
-        do {
-            _ = try await vm.link.call(MakeDirectory.self, .init(path: path.text), user: user)
-        } catch let error as CallError where error.code == .alreadyExists {
+        do { _ = try await vm.link.call(MakeDirectory.self, .init(path: path.text), user: user) } catch let error
+            as CallError where error.code == .alreadyExists
+        {
             // It is there, as it was wanted.
         }
         return Answer(204)
@@ -164,7 +134,7 @@ struct FileEndpoints: Sendable {
 
     /// Removes what is there, with all that is below it.
     func remove(_ request: Request) async throws -> Answer {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         let path = try GuestPath(request)
         _ = try await vm.link.call(RemoveFile.self, .init(path: path.text), user: try request.user())
         return Answer(204)

@@ -15,14 +15,6 @@ struct GuestPath: Sendable, Hashable {
         self.text = "/" + parts.filter { $0 != "." }.joined(separator: "/")
     }
 
-    /// The path in a request's query.
-    init(_ request: Request) throws {
-        guard let text = request.query["path"] else {
-            throw FreestyleError.badRequest("'path' is missing in the query")
-        }
-        try self.init(text)
-    }
-
     /// A name beside it that nobody else has.
     func beside(_ suffix: String) -> String { "\(text).\(suffix)" }
 }

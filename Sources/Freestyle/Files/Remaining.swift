@@ -4,9 +4,7 @@ import Synchronization
 final class Remaining: Sendable {
     private let bytes: Mutex<[UInt8]>
 
-    init(_ bytes: [UInt8]) {
-        self.bytes = Mutex(bytes)
-    }
+    init(_ bytes: [UInt8]) { self.bytes = Mutex(bytes) }
 
     func take() -> [UInt8] {
         bytes.withLock { bytes in

@@ -5,18 +5,12 @@ import TLS
 final class SharedDigest: Sendable {
     private let digest: Mutex<RunningDigest>
 
-    init() {
-        digest = Mutex(RunningDigest())
-    }
+    init() { digest = Mutex(RunningDigest()) }
 
-    private init(_ digest: consuming sending RunningDigest) {
-        self.digest = Mutex(digest)
-    }
+    private init(_ digest: consuming sending RunningDigest) { self.digest = Mutex(digest) }
 
     /// One that goes on from here, and leaves this one as it is.
-    func copy() -> SharedDigest {
-        SharedDigest(digest.withLock { RunningDigest(copying: $0) })
-    }
+    func copy() -> SharedDigest { SharedDigest(digest.withLock { RunningDigest(copying: $0) }) }
 
     func add(_ bytes: [UInt8]) { digest.withLock { $0.add(bytes) } }
 

@@ -82,9 +82,7 @@ final class Upload: Sendable {
     func commit() async throws {
         try await turn.withLock { [self] in
             let (received, parts, digest) = progress.withLock { ($0.received, $0.parts, $0.digest.value) }
-            guard received == size else {
-                throw FreestyleError.conflict("Only \(received) of \(size) bytes have come")
-            }
+            guard received == size else { throw FreestyleError.conflict("Only \(received) of \(size) bytes have come") }
             try file.check(digest)
             let whole = file.path.beside("\(id).whole")
             if parts.isEmpty {

@@ -11,7 +11,7 @@ struct UploadEndpoints: Sendable {
     let uploads = Uploads()
 
     func begin(_ request: Request) async throws -> Answer {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         let members = try request.members()
         guard let size = try members.integer("size", in: 0...Int64(NewFile.largest)) else {
             throw FreestyleError.badRequest("'size' is missing")
@@ -27,14 +27,14 @@ struct UploadEndpoints: Sendable {
         return Answer(200, upload.document)
     }
 
-    private func find(_ request: Request) throws -> Upload {
-        try uploads.find(request["id"], of: try machines.use(request).id)
+    private func find(_ request: Request) async throws -> Upload {
+        try uploads.find(request["id"], of: try await machines.use(request).id)
     }
 
-    func status(_ request: Request) async throws -> Answer { Answer(200, try find(request).document) }
+    func status(_ request: Request) async throws -> Answer { Answer(200, try await find(request).document) }
 
     func take(_ request: Request) async throws {
-        let upload = try find(request)
+        let upload = try await find(request)
         guard let offset = try request.integer("offset", in: 0...Int64(NewFile.largest)) else {
             throw FreestyleError.badRequest("'offset' is missing in the query")
         }
@@ -48,14 +48,14 @@ struct UploadEndpoints: Sendable {
     }
 
     func commit(_ request: Request) async throws -> Answer {
-        let upload = try find(request)
+        let upload = try await find(request)
         try await upload.commit()
         uploads.forget(upload)
         return Answer(204)
     }
 
     func discard(_ request: Request) async throws -> Answer {
-        let upload = try find(request)
+        let upload = try await find(request)
         uploads.forget(upload)
         await upload.discard()
         return Answer(204)
@@ -87,9 +87,7 @@ final class Uploads: Sendable {
         return upload
     }
 
-    func forget(_ upload: Upload) {
-        _ = byID.withLock { $0.removeValue(forKey: upload.id) }
-    }
+    func forget(_ upload: Upload) { _ = byID.withLock { $0.removeValue(forKey: upload.id) } }
 
     private static func isOld(_ upload: Upload) -> Bool { ContinuousClock.now - upload.lastUse > lifetime }
 

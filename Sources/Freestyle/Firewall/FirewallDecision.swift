@@ -41,9 +41,7 @@ enum FirewallDecision: Sendable, Hashable {
         let destination = question.destination
         let transport = destination.transport ?? question.source.transport ?? .tcp
         guard transport == .tcp else {
-            let rule = rules.first { rule in
-                fits(question.source, rule.source) && fits(destination, rule.destination)
-            }
+            let rule = rules.first { rule in fits(question.source, rule.source) && fits(destination, rule.destination) }
             // Nothing but TCP leaves a sandbox, whatever a rule says.
             return rule == nil ? .denied : .deniedByPlatform(reason: "\(EgressDecision.Ground.transport)")
         }
@@ -66,9 +64,7 @@ enum FirewallDecision: Sendable, Hashable {
     /// Whether everything that `rule` says of an end holds for it.
     private static func fits(_ end: FlowEnd, _ rule: FlowEnd) -> Bool {
         if let vm = rule.vm, vm != end.vm { return false }
-        if let range = rule.addresses {
-            guard let asked = end.addresses, range.contains(asked) else { return false }
-        }
+        if let range = rule.addresses { guard let asked = end.addresses, range.contains(asked) else { return false } }
         if rule.isPublic == true, end.vm != nil { return false }
         if let port = rule.port, port != end.port { return false }
         if let transport = rule.transport, transport != end.transport { return false }

@@ -16,9 +16,7 @@ struct FirewallEndpoints: Sendable {
         Answer(200, ["rules": .array(living(request).map(\.document))])
     }
 
-    func get(_ request: Request) async throws -> Answer {
-        Answer(200, try find(request).document)
-    }
+    func get(_ request: Request) async throws -> Answer { Answer(200, try find(request).document) }
 
     private func find(_ request: Request) throws -> StoredRule {
         let rule = try firewall.find(request["id"], request.caller)

@@ -24,9 +24,7 @@ final class FirewallRules: Sendable {
     }
 
     /// The rules that a caller may know of, the oldest first.
-    func all(_ caller: Caller) -> [StoredRule] {
-        rules.withLock { $0.filter { caller.sees($0.owner) } }
-    }
+    func all(_ caller: Caller) -> [StoredRule] { rules.withLock { $0.filter { caller.sees($0.owner) } } }
 
     func find(_ id: String, _ caller: Caller) throws -> StoredRule {
         guard let rule = all(caller).first(where: { $0.id == id }) else {

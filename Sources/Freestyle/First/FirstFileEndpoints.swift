@@ -12,19 +12,16 @@ struct FirstFileEndpoints: Sendable {
     private func path(_ request: Request) throws -> GuestPath { try GuestPath("/" + request["path"]) }
 
     func read(_ request: Request) async throws -> Answer {
-        let vm = try files.machines.use(request)
+        let vm = try await files.machines.use(request)
         let path = try path(request)
         let user = try request.user()
         let entry = try await vm.link.call(StatFile.self, .init(path: path.text), user: user).entry
         if entry.type == "FILE_TYPE_DIRECTORY" {
             let entries = try await files.entries(request, path)
-            return Answer(
-                200,
-                ["files": .array(entries.map { ["name": .string($0.name), "kind": .string($0.kind)] })]
-            )
+            return Answer(200, ["files": .array(entries.map { ["name": .string($0.name), "kind": .string($0.kind)] })])
         }
         let bytes = try await vm.link.withFile(path.text, user: user) { file in
-            try await file.body.collect(limit: FileEndpoints.contentLimit)
+            try await file.body.collect(limit: FileContent.limit)
         }
         // What is no text can only be told in base64.
         if request.item("encoding") != "base64", let text = String(validating: bytes, as: UTF8.self) {
@@ -35,14 +32,14 @@ struct FirstFileEndpoints: Sendable {
 
     /// As in the fifth version, but that a new file may be read by all, as a shell makes it.
     func write(_ request: Request) async throws -> Answer {
-        let vm = try files.machines.use(request)
+        let vm = try await files.machines.use(request)
         let path = try path(request)
         let members = try request.members()
         let user = try request.user()
         var mode = try members.integer("mode", in: NewFile.modes)
         if mode == nil, try await !isThere(path, vm, user) { mode = 0o644 }
         let file = try NewFile(path: path, mode: mode, digest: nil, user: user)
-        try await file.write(to: vm.sandbox, from: FileEndpoints.once(try FileEndpoints.content(members)))
+        try await file.write(to: vm.sandbox, from: FileEndpoints.once(try FileContent.bytes(members)))
         return Answer(200, ["path": .string(path.text)])
     }
 
@@ -50,13 +47,11 @@ struct FirstFileEndpoints: Sendable {
         do {
             _ = try await vm.link.call(StatFile.self, .init(path: path.text), user: user)
             return true
-        } catch let error as CallError where error.code == .notFound {
-            return false
-        }
+        } catch let error as CallError where error.code == .notFound { return false }
     }
 
     func remove(_ request: Request) async throws -> Answer {
-        let vm = try files.machines.use(request)
+        let vm = try await files.machines.use(request)
         let path = try path(request)
         _ = try await vm.link.call(RemoveFile.self, .init(path: path.text), user: try request.user())
         return Answer(200, ["path": .string(path.text)])
@@ -66,7 +61,7 @@ struct FirstFileEndpoints: Sendable {
 
     /// Streams what happens below a directory, a document a line, until the client goes.
     func watch(_ request: Request) async throws {
-        let vm = try files.machines.use(request)
+        let vm = try await files.machines.use(request)
         var request = request
         request.body = try await request.exchange.body.collect(limit: 64 * 1024)
         let members = try request.members()
@@ -97,7 +92,7 @@ struct FirstFileEndpoints: Sendable {
 
     /// Streams what the machine uses, a document a line, until the client goes. The guest says it, and may lie.
     func stats(_ request: Request) async throws {
-        let vm = try files.machines.use(request)
+        let vm = try await files.machines.use(request)
         let interval = Duration.milliseconds(try request.integer("interval_ms", in: Self.intervals) ?? 1000)
         let exchange = request.exchange
         let link = vm.link

@@ -14,13 +14,11 @@ struct FirstVMEndpoints: Sendable {
     func create(_ request: Request) async throws -> Answer {
         let members = try request.members()
         try FirstWishes.refuseMissing(members)
-        let wishes = try VMWishes(members, request.caller, machines.sandboxes.templates)
+        let wishes = try VMWishes(members, request.caller, machines)
         try wishes.refuseMissing(members)
         let furniture = try Furniture(members)
-        let vm = try await machines.create(wishes.sandbox, slug: nil, wishes.record)
-        do {
-            try await furniture.bring(into: vm)
-        } catch {
+        let vm = try await machines.create(wishes.sandbox, from: wishes.source, slug: nil, wishes.record)
+        do { try await furniture.bring(into: vm) } catch {
             try? await machines.delete(vm)
             throw error
         }
@@ -34,16 +32,11 @@ struct FirstVMEndpoints: Sendable {
         let fitting = machines.all(request.caller).filter(query.accepts)
         return Answer(
             200,
-            [
-                "vms": .array(query.page(of: fitting).map(\.firstDocument)),
-                "totalCount": .integer(Int64(fitting.count)),
-            ]
+            ["vms": .array(query.page(of: fitting).map(\.firstDocument)), "totalCount": .integer(Int64(fitting.count))]
         )
     }
 
-    func get(_ request: Request) async throws -> Answer {
-        Answer(200, try machines.find(request).firstDocument)
-    }
+    func get(_ request: Request) async throws -> Answer { Answer(200, try machines.find(request).firstDocument) }
 
     // MARK: Ending
 
@@ -54,9 +47,21 @@ struct FirstVMEndpoints: Sendable {
         return Answer(200, ["id": .string(vm.id)])
     }
 
-    /// A machine that runs is already what is asked for.
     func start(_ request: Request) async throws -> Answer {
-        Answer(200, try machines.find(request).firstDocument)
+        let members = try request.members()
+        let vm = try await machines.start(try machines.find(request))
+        if members["idleTimeoutSeconds"] != nil {
+            var record = vm.record
+            try record.limits.change(members)
+            try await machines.records.put(record)
+            machines.watch(vm.id)
+        }
+        return Answer(200, try machines.find(request).firstDocument)
+    }
+
+    func suspend(_ request: Request) async throws -> Answer {
+        let vm = try await machines.pause(try machines.find(request))
+        return Answer(200, ["id": .string(vm.id), "vmInstanceId": .string(vm.id), "snapshotLayerId": .null])
     }
 
     /// Waits until the machine is no more.
@@ -76,8 +81,8 @@ struct FirstVMEndpoints: Sendable {
 
 /// What only the first version's create knows.
 enum FirstWishes {
-    /// What would change nothing is passed over, as `ports`, `persistence` and `readySignalTimeoutSeconds`: a VM of
-    /// Martlet's is ready when it is told of, and all its ports can be reached.
+    /// What would change nothing is passed over, as `ports`, `persistence` and `readySignalTimeoutSeconds`: a VM of Martlet's is
+    /// ready when it is told of, and all its ports can be reached.
     private static let missing = [
         "spec": "VMs that are built from a description ('spec'); make one, change it and take a snapshot",
         "baseImage": "images from a Dockerfile ('baseImage')", "aptDeps": "packages at create ('aptDeps')",

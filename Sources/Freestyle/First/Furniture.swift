@@ -44,7 +44,7 @@ struct Furniture: Sendable {
             guard let file = try additional.object(path) else { continue }
             let mode: Int64 = try file.bool("executable") ?? false ? 0o755 : 0o644
             let new = try NewFile(path: try GuestPath(path), mode: mode, digest: nil, user: "root")
-            files.append(File(file: new, content: try FileEndpoints.content(file)))
+            files.append(File(file: new, content: try FileContent.bytes(file)))
         }
     }
 

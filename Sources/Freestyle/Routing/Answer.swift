@@ -8,9 +8,7 @@ struct Answer: Sendable, Hashable {
     var body: [UInt8] = []
 
     /// An answer without a body.
-    init(_ status: Int) {
-        self.status = status
-    }
+    init(_ status: Int) { self.status = status }
 
     init(_ status: Int, _ document: JSONValue) {
         self.status = status

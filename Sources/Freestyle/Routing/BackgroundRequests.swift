@@ -30,16 +30,12 @@ final class BackgroundRequests: Sendable {
     private let limits: Limits
     private let entries = Mutex<[String: Entry]>([:])
 
-    init(_ limits: Limits = Limits()) {
-        self.limits = limits
-    }
+    init(_ limits: Limits = Limits()) { self.limits = limits }
 
     /// Does `work` and gives its answer, or, when it is not there after `patience`, one that says where to ask for it.
-    func perform(
-        after patience: Duration,
-        owner: Owner,
-        _ work: @Sendable @escaping () async -> Answer
-    ) async throws -> Answer {
+    func perform(after patience: Duration, owner: Owner, _ work: @Sendable @escaping () async -> Answer) async throws
+        -> Answer
+    {
         let id = "bgr-\(Random.uuid())"
         let answer = Latch<Answer>()
         let isTaken = entries.withLock { entries in
@@ -65,9 +61,7 @@ final class BackgroundRequests: Sendable {
             let result = try await withDeadline(patience) { try await answer.value() }
             _ = entries.withLock { $0.removeValue(forKey: id) }
             return result
-        } catch is DeadlineExceeded {
-            return Self.pending(id)
-        }
+        } catch is DeadlineExceeded { return Self.pending(id) }
     }
 
     /// The answer to a request, or that it is not there yet.

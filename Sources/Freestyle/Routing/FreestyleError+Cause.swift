@@ -20,8 +20,7 @@ extension FreestyleError {
         case is DeadlineExceeded:
             self = .nonResponsive("The VM did not answer in time; what was asked for may have been done")
         case is RecordsError: self.init(503, .unavailable, "The records can not be written now: \(error)")
-        case is CancellationError:
-            self.init(503, .unavailable, "The daemon is stopping; try again when it has started")
+        case is CancellationError: self.init(503, .unavailable, "The daemon is stopping; try again when it has started")
         default: self.init(500, .internalError, "The request failed: \(error)")
         }
     }
@@ -54,7 +53,7 @@ extension FreestyleError {
     private init(_ error: SandboxError) {
         switch error.code {
         case .notFound, .ended, .templateNotFound: self = .notFound(error.message)
-        case .noSpace: self = .conflict("\(error)")
+        case .noSpace, .paused, .pauseFailed, .resumeFailed: self = .conflict("\(error)")
         case .tooMany: self.init(429, .limitExceeded, error.message)
         case .invalidRequest: self = .badRequest(error.message)
         case .shuttingDown: self.init(503, .unavailable, error.message)

@@ -1,4 +1,3 @@
-import HTTP
 import Wire
 
 /// A refusal as programs for Freestyle understand it; they branch on the code.

@@ -24,11 +24,9 @@ struct Members: Sendable, Hashable {
 
     private func path(_ name: String) -> String { place + name }
 
-    private func member<Value: Hashable & Sendable>(
-        _ name: String,
-        _ words: String,
-        _ read: (JSONValue) -> Value?
-    ) throws -> Change<Value> {
+    private func member<Value: Hashable & Sendable>(_ name: String, _ words: String, _ read: (JSONValue) -> Value?)
+        throws -> Change<Value>
+    {
         switch values[name] {
         case nil: return .keep
         case .null?: return .clear

@@ -12,6 +12,8 @@ struct Request: Sendable {
     /// What stood in the places of the route's parameters, decoded.
     let parameters: [String: String]
     let query: [String: String]
+    /// Ends with the request.
+    let visit = Visit()
     /// The body, where the endpoint is one that has it whole.
     var body: [UInt8] = []
 
@@ -23,9 +25,7 @@ struct Request: Sendable {
     func members() throws -> Members {
         if body.isEmpty { return Members([:]) }
         let document: JSONValue
-        do throws(JSONError) {
-            document = try JSONValue(parsing: body)
-        } catch {
+        do throws(JSONError) { document = try JSONValue(parsing: body) } catch {
             throw FreestyleError.badRequest("The body can not be read. \(error.message)")
         }
         guard case .object(let members) = document else {
@@ -35,9 +35,7 @@ struct Request: Sendable {
     }
 
     /// An item of the query; an empty one is as good as none.
-    func item(_ name: String) -> String? {
-        query[name].flatMap { $0.isEmpty ? nil : $0 }
-    }
+    func item(_ name: String) -> String? { query[name].flatMap { $0.isEmpty ? nil : $0 } }
 
     func integer(_ name: String, in range: ClosedRange<Int64>) throws -> Int64? {
         guard let text = item(name) else { return nil }

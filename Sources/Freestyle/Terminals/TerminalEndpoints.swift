@@ -13,11 +13,11 @@ struct TerminalEndpoints: Sendable {
 
     /// Opens a terminal, or joins the one that has the slug.
     func open(_ request: Request) async throws {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         if let replaces = request.item("replaceOnExit"), replaces != "false", replaces != "0" {
             throw FreestyleError.missing("terminals that begin again ('replaceOnExit')")
         }
-        var opening = TerminalOpening(user: try request.user(), line: request.item("exec"))
+        var opening = TerminalOpening(user: try request.user())
         if let slug = request.item("slug") {
             opening.slug = try Slug.checked(slug)
             guard UInt64(slug) == nil else {
@@ -28,11 +28,22 @@ struct TerminalEndpoints: Sendable {
             cols: UInt32(try request.integer("cols", in: Self.sizes) ?? 80),
             rows: UInt32(try request.integer("rows", in: Self.sizes) ?? 24)
         )
-        try await vm.link.carryTerminal(request.exchange, opening)
+        do {
+            opening.process = Self.shell(request.item("exec"), in: "~")
+            try await vm.link.carryTerminal(request.exchange, opening)
+        } catch let error as CallError where error.code == .invalidArgument && error.message.hasPrefix("cwd ") {
+            // Not every user has a home.
+            opening.process = Self.shell(request.item("exec"), in: "/")
+            try await vm.link.carryTerminal(request.exchange, opening)
+        }
+    }
+
+    private static func shell(_ line: String?, in directory: String) -> ProcessConfig {
+        ProcessConfig(cmd: "/bin/bash", args: line.map { ["-l", "-c", $0] } ?? ["-i", "-l"], cwd: directory)
     }
 
     func join(_ request: Request) async throws {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         var opening = TerminalOpening(session: request["session"], user: Self.owner(request))
         if let columns = try request.integer("cols", in: Self.sizes),
             let rows = try request.integer("rows", in: Self.sizes)
@@ -43,14 +54,14 @@ struct TerminalEndpoints: Sendable {
     }
 
     func list(_ request: Request) async throws -> Answer {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         let sessions = try await vm.link.terminals(of: Self.owner(request))
         return Answer(200, ["sessions": .array(try sessions.map { try JSONValue(encoding: $0) })])
     }
 
     /// As the first version tells them, whose sessions have texts for ids.
     func firstList(_ request: Request) async throws -> Answer {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         let sessions = try await vm.link.terminals(of: Self.owner(request)).map { session -> JSONValue in
             [
                 "id": .string(String(session.sessionId)), "name": .text(session.slug),
@@ -65,7 +76,7 @@ struct TerminalEndpoints: Sendable {
 
     /// Hangs a session up; one that has ended is told of, and stays as it is.
     func close(_ request: Request) async throws -> Answer {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         let ended = try await vm.link.endTerminal(request["session"], of: Self.owner(request))
         var document: [String: JSONValue] = ["sessionId": .integer(Int64(ended.sessionId))]
         document["exitCode"] = ended.exitCode.map { .integer(Int64($0)) }

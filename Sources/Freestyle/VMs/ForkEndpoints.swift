@@ -21,24 +21,20 @@ struct ForkEndpoints: Sendable {
 
     func fifth(_ request: Request) async throws -> Answer {
         let (vm, made, failed) = try await fork(request)
-        var document: [String: JSONValue] = [
-            "sourceVmId": .string(vm.id), "vms": .array(made.map(\.document)),
-        ]
+        var document: [String: JSONValue] = ["sourceVmId": .string(vm.id), "vms": .array(made.map(\.document))]
         if !failed.isEmpty { document["errors"] = .array(failed) }
         return Answer(201, .object(document))
     }
 
     /// - Throws: the first failure when not one was made.
     private func fork(_ request: Request) async throws -> (VM, made: [VM], failed: [JSONValue]) {
-        let vm = try machines.use(request)
+        let vm = try await machines.use(request)
         let count = try request.members().integer("count", in: Self.counts) ?? 1
         let results = try await machines.fork(vm, count: Int(count))
         var made: [VM] = []
         var failures: [FreestyleError] = []
         for result in results {
-            do {
-                made.append(try await furnish(try result.get(), as: vm))
-            } catch {
+            do { made.append(try await furnish(try result.get(), as: vm)) } catch {
                 failures.append(FreestyleError(error))
             }
         }

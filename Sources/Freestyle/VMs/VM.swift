@@ -28,30 +28,32 @@ struct VM: Sendable {
 
     var id: String { sandbox.id }
     var link: GuestLink { sandbox.link }
-    var state: State { .running }
+    let state: State
 
     // MARK: Documents
 
+    var resources: JSONValue {
+        let manifest = sandbox.template
+        return [
+            "cpu": .integer(Int64(manifest.shape.processors)), "memory": .integer(Int64(manifest.shape.memoryMiB)),
+            "storage": .integer(Int64(manifest.diskMiB)),
+        ]
+    }
+
     /// As the current API tells it.
     var document: JSONValue {
-        let manifest = sandbox.template
         let created = sandbox.record.created
         let limits = record.limits
         return .object([
             "id": .string(id), "state": .string(state.rawValue), "slug": .text(record.slug),
-            "displayName": .text(record.displayName),
-            "resources": [
-                "cpu": .integer(Int64(manifest.shape.processors)), "memory": .integer(Int64(manifest.shape.memoryMiB)),
-                "storage": .integer(Int64(manifest.diskMiB)),
-            ],
-            "snapshotId": .string(record.snapshot), "image": .string(manifest.name),
-            "metadata": .object(record.metadata.mapValues { .string($0) }),
+            "displayName": .text(record.displayName), "resources": resources, "snapshotId": .string(record.snapshot),
+            "image": .string(sandbox.template.name), "metadata": .object(record.metadata.mapValues { .string($0) }),
             // A sandbox has no address of its own outside: it is reached through the daemon.
             "publicIpv6": .null, "egressIpv4": .null, "egressIpv6": .null, "networks": [], "vpcs": [],
             "idleTimeoutSeconds": .number(limits.idleTimeout), "autoDeleteSeconds": .number(limits.autoDelete),
             "ttlSeconds": .number(limits.ttl), "maxRunSeconds": .number(limits.maxRun),
             "maxRunTotalSeconds": .number(limits.maxRunTotal), "automaticRestart": .bool(limits.automaticRestart),
-            "totalRunSeconds": .integer(Int64(max(0, Date().timeIntervalSince(created)))),
+            "totalRunSeconds": .integer(Int64(record.runSeconds(at: Date(), isRunning: state == .running))),
             "lastNetworkActivity": lastActivity.map { .time($0) } ?? .null, "placement": .null,
             "createdAt": .time(created), "updatedAt": .time(record.updated),
         ])
@@ -68,16 +70,5 @@ struct VM: Sendable {
             "memSizeGb": .number(Double(sandbox.template.shape.memoryMiB) / 1024),
             "rootfsSizeGb": .number(Double(sandbox.template.diskMiB) / 1024), "domains": [], "consoleUrl": .null,
         ])
-    }
-}
-
-extension JSONValue {
-    static func text(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
-
-    static func number(_ number: Int64?) -> JSONValue { number.map { .integer($0) } ?? .null }
-
-    /// RFC 3339 in UTC, to the millisecond.
-    static func time(_ date: Date) -> JSONValue {
-        .string(date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
     }
 }

@@ -17,18 +17,17 @@ struct VMEndpoints: Sendable {
         }
         try firewallMembers.allow(only: ["rules"])
         let drafts = try (firewallMembers.objects("rules") ?? []).map { try FirewallRuleDraft($0) }
-        let wishes = try VMWishes(members, request.caller, machines.sandboxes.templates)
+        let wishes = try VMWishes(members, request.caller, machines)
         try wishes.refuseMissing(members)
         let vm = try await machines.create(
             wishes.sandbox,
+            from: wishes.source,
             slug: wishes.slug,
             takingSlugAway: wishes.takesSlugAway,
             wishes.record
         )
         let rules: [StoredRule]
-        do {
-            rules = try await firewall.add(drafts, of: request.caller.owner, for: vm.id)
-        } catch {
+        do { rules = try await firewall.add(drafts, of: request.caller.owner, for: vm.id) } catch {
             try? await machines.delete(vm)
             throw error
         }
@@ -40,9 +39,7 @@ struct VMEndpoints: Sendable {
 
     // MARK: Finding
 
-    func get(_ request: Request) async throws -> Answer {
-        Answer(200, try machines.find(request).document)
-    }
+    func get(_ request: Request) async throws -> Answer { Answer(200, try machines.find(request).document) }
 
     func list(_ request: Request) async throws -> Answer {
         let query = try VMQuery(request)
@@ -59,7 +56,7 @@ struct VMEndpoints: Sendable {
     /// What a machine used lately, as it tells it itself; not Freestyle's.
     func metrics(_ request: Request) async throws -> Answer {
         let vm = try machines.find(request)
-        let samples = try await vm.link.metrics(since: vm.sandbox.record.created)
+        let samples = try await vm.sandbox.metrics()
         return Answer(200, ["samples": .array(samples.map { .sample($0) })])
     }
 
@@ -84,21 +81,21 @@ struct VMEndpoints: Sendable {
             record.metadata = try VMRecord.checked(record.metadata)
         }
         try record.limits.change(members)
-        try VMWishes.refuseMissing(record.limits)
-        record.updated = Date()
+        // Since when it rests is told by this, too.
+        if vm.state == .running { record.updated = Date() }
         try await machines.records.put(record, takingSlugAway: try members.bool("reassignSlug") ?? false)
+        machines.watch(vm.id)
         if record.limits.ttl != vm.record.limits.ttl { try await setLifetime(vm, record.limits.ttl) }
-        return try await get(request)
+        // By its id: the slug that the request names may be another's now.
+        return Answer(200, try machines.find(vm.id, request.caller).document)
     }
 
     private func setLifetime(_ vm: VM, _ ttl: Int64?) async throws {
         let age = Date().timeIntervalSince(vm.sandbox.record.created)
         let left = ttl.map { Duration.seconds(max(0, Double($0) - age)) }
-        do {
-            try await machines.sandboxes.setLifetime(of: vm.sandbox, to: left)
-        } catch let error as SandboxError where error.code == .ended {
-            throw FreestyleError.noVM(vm.id)
-        }
+        do { try await machines.sandboxes.setLifetime(of: vm.sandbox, to: left) } catch let error as SandboxError
+            where error.code == .ended
+        { throw FreestyleError.noVM(vm.id) }
     }
 
     func delete(_ request: Request) async throws -> Answer {
@@ -108,9 +105,12 @@ struct VMEndpoints: Sendable {
         return Answer(204)
     }
 
-    /// A machine that runs is already what is asked for.
     func start(_ request: Request) async throws -> Answer {
-        Answer(200, try machines.find(request).document)
+        Answer(200, try await machines.start(try machines.find(request)).document)
+    }
+
+    func pause(_ request: Request) async throws -> Answer {
+        Answer(200, try await machines.pause(try machines.find(request)).document)
     }
 
     /// Answers for something that can not be done with a machine; one that is not there is missed first.

@@ -23,38 +23,21 @@ struct VMQuery: Sendable, Hashable {
         slug = request.item("slug")
         search = request.item("search")?.lowercased()
         snapshot = request.item("snapshotId")
-        metadata = try Self.pairs(request.item("metadata"))
+        metadata = try MetadataPairs.read(request.item("metadata"))
         limit = Int(try request.integer("limit", in: 1...Self.largestPage) ?? 100)
         offset = Int(try request.integer("offset", in: 0...Int64(Int32.max)) ?? 0)
         if let vpc = request.item("vpc") { throw FreestyleError.notFound("There is no VPC '\(vpc)'") }
     }
 
-    /// Reads `name:value,name:value`; a value may have colons.
-    static func pairs(_ text: String?) throws -> [String: String] {
-        guard let text else { return [:] }
-        return try text.split(separator: ",").reduce(into: [:]) { pairs, part in
-            guard let colon = part.firstIndex(of: ":"), colon > part.startIndex else {
-                throw FreestyleError.badRequest("'metadata' must be pairs such as 'name:value,name:value'")
-            }
-            pairs[String(part[..<colon])] = String(part[part.index(after: colon)...])
-        }
-    }
-
-    func accepts(_ vm: VM) -> Bool {
-        (state.map { vm.state == $0 } ?? true)
-            && accepts(vm.record)
-    }
+    func accepts(_ vm: VM) -> Bool { (state.map { vm.state == $0 } ?? true) && accepts(vm.record) }
 
     func accepts(_ record: VMRecord) -> Bool {
-        (slug.map { record.slug == $0 } ?? true)
-            && (snapshot.map { record.snapshot == $0 } ?? true)
+        (slug.map { record.slug == $0 } ?? true) && (snapshot.map { record.snapshot == $0 } ?? true)
             && metadata.allSatisfy { record.metadata[$0.key] == $0.value }
             && (search.map { words in
                 [record.id, record.slug ?? "", record.displayName ?? ""].contains { $0.lowercased().contains(words) }
             } ?? true)
     }
 
-    func page<Element>(of all: [Element]) -> [Element] {
-        Array(all.dropFirst(offset).prefix(limit))
-    }
+    func page<Element>(of all: [Element]) -> [Element] { Array(all.dropFirst(offset).prefix(limit)) }
 }

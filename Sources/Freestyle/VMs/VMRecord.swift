@@ -15,6 +15,14 @@ struct VMRecord: Codable, Sendable, Hashable {
     var snapshot: String
     var metadata: [String: String]
     var limits = VMLimits()
+    /// The machine that this one was put aside from, to make others from: then it is a snapshot, which rests and is none of the
+    /// machines.
+    var source: String?
+    /// How long it has run in all, up to when it was paused last.
+    var pastRunSeconds: Double?
+    /// Since when it runs; nil since its creation.
+    var runningSince: Date?
+    var created: Date
     var updated: Date
 
     /// Of a sandbox that was made another way.
@@ -23,8 +31,19 @@ struct VMRecord: Codable, Sendable, Hashable {
         owner = sandbox.owner
         snapshot = sandbox.template
         metadata = sandbox.metadata
+        created = sandbox.created
         updated = sandbox.created
     }
+
+    /// How long it has run in all.
+    func runSeconds(at now: Date, isRunning: Bool) -> Double {
+        (pastRunSeconds ?? 0) + (isRunning ? currentRunSeconds(at: now) : 0)
+    }
+
+    /// How long the run of now lasts.
+    func currentRunSeconds(at now: Date) -> Double { max(0, now.timeIntervalSince(runningSince ?? created)) }
+
+    var isSnapshot: Bool { source != nil }
 
     static let metadataEntries = 64
     static let metadataLength = 63
@@ -41,49 +60,5 @@ struct VMRecord: Codable, Sendable, Hashable {
             )
         }
         return metadata
-    }
-}
-
-/// The limits of a machine's life, in seconds; nil is none.
-struct VMLimits: Codable, Sendable, Hashable {
-    /// After which without a client it is paused.
-    var idleTimeout: Int64?
-    /// After which not running it is deleted; 0 is at once.
-    var autoDelete: Int64?
-    /// From its creation, after which it is deleted.
-    var ttl: Int64?
-    /// Of one run, after which it is paused.
-    var maxRun: Int64?
-    /// Of all runs, after which it can not be started any more.
-    var maxRunTotal: Int64?
-    /// Kept and told; a machine that has ended by itself is not started again.
-    var automaticRestart = true
-
-    private static let seconds: ClosedRange<Int64> = 1...(8760 * 3600)
-
-    /// Takes over what a request says of them.
-    mutating func change(_ members: Members) throws {
-        try Self.set(&idleTimeout, members, "idleTimeoutSeconds", -1...Self.seconds.upperBound)
-        try Self.set(&autoDelete, members, "autoDeleteSeconds", -1...Self.seconds.upperBound)
-        try Self.set(&ttl, members, "ttlSeconds", Self.seconds)
-        try Self.set(&maxRun, members, "maxRunSeconds", Self.seconds)
-        try Self.set(&maxRunTotal, members, "maxRunTotalSeconds", Self.seconds)
-        if let restarts = try members.bool("automaticRestart") { automaticRestart = restarts }
-        if idleTimeout == 0 {
-            throw FreestyleError.badRequest("'idleTimeoutSeconds' must be -1, for never, or more than 0")
-        }
-    }
-
-    private static func set(
-        _ limit: inout Int64?,
-        _ members: Members,
-        _ name: String,
-        _ range: ClosedRange<Int64>
-    ) throws {
-        switch try members.integerChange(name, in: range) {
-        case .keep: break
-        case .clear: limit = nil
-        case .set(let seconds): limit = seconds < 0 ? nil : seconds
-        }
     }
 }

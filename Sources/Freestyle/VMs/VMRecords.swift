@@ -17,6 +17,7 @@ final class VMRecords: Sendable {
     private struct Reservation: Hashable {
         let owner: Owner
         let slug: String
+        let isSnapshot: Bool
     }
 
     private let database: Database
@@ -46,13 +47,14 @@ final class VMRecords: Sendable {
     func reserving<Result>(
         _ slug: String?,
         of owner: Owner,
+        isSnapshot: Bool = false,
         takingAway: Bool,
         _ make: () async throws -> Result
     ) async throws -> Result {
         guard let slug else { return try await make() }
-        let reservation = Reservation(owner: owner, slug: slug)
+        let reservation = Reservation(owner: owner, slug: slug, isSnapshot: isSnapshot)
         let isFree = state.withLock { state in
-            guard !state.reserved.contains(reservation), takingAway || Self.holder(of: slug, owner, state) == nil else {
+            guard !state.reserved.contains(reservation), takingAway || Self.holder(reservation, state) == nil else {
                 return false
             }
             state.reserved.append(reservation)
@@ -65,7 +67,11 @@ final class VMRecords: Sendable {
 
     /// Writes a record down, and takes its slug from whoever has it, if that is allowed.
     func put(_ record: VMRecord, takingSlugAway: Bool = false) async throws {
-        let previous = state.withLock { state in record.slug.flatMap { Self.holder(of: $0, record.owner, state) } }
+        let previous = state.withLock { state in
+            record.slug.flatMap { slug in
+                Self.holder(Reservation(owner: record.owner, slug: slug, isSnapshot: record.isSnapshot), state)
+            }
+        }
         var loser = previous?.id == record.id ? nil : previous
         if let slug = record.slug, loser != nil, !takingSlugAway { throw Self.taken(slug) }
         loser?.slug = nil
@@ -74,17 +80,18 @@ final class VMRecords: Sendable {
         try await database.transaction { connection in
             for (record, text) in zip(changed, texts) {
                 _ = try connection.execute(
-                    "INSERT OR REPLACE INTO freestyleVMs (id, owner, slug, record) VALUES (?, ?, ?, ?)",
+                    """
+                    INSERT INTO freestyleVMs (id, owner, slug, record) VALUES (?, ?, ?, ?)
+                        ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, record = excluded.record
+                    """,
                     record.id,
                     record.owner.rawValue,
-                    record.slug,
+                    record.slugKey,
                     text
                 )
             }
         }
-        state.withLock { state in
-            for record in changed { state.byID[record.id] = record }
-        }
+        state.withLock { state in for record in changed { state.byID[record.id] = record } }
     }
 
     /// Forgets machines that are no more.
@@ -93,19 +100,22 @@ final class VMRecords: Sendable {
         try await database.transaction { connection in
             for id in ids { _ = try connection.execute("DELETE FROM freestyleVMs WHERE id = ?", id) }
         }
-        state.withLock { state in
-            for id in ids { state.byID[id] = nil }
-        }
+        state.withLock { state in for id in ids { state.byID[id] = nil } }
     }
 
     /// Of whom there are records.
     var ids: Set<String> { state.withLock { Set($0.byID.keys) } }
 
-    private static func holder(of slug: String, _ owner: Owner, _ state: State) -> VMRecord? {
-        state.byID.values.first { $0.slug == slug && $0.owner == owner }
+    private static func holder(_ name: Reservation, _ state: State) -> VMRecord? {
+        state.byID.values.first { $0.slug == name.slug && $0.owner == name.owner && $0.isSnapshot == name.isSnapshot }
     }
 
     private static func taken(_ slug: String) -> FreestyleError {
-        .conflict("The slug '\(slug)' is another VM's; 'reassignSlug' takes it over")
+        .conflict("The slug '\(slug)' is taken; 'reassignSlug' takes it over")
     }
+}
+
+extension VMRecord {
+    /// Its slug among all of its owner: machines and snapshots have slugs of their own.
+    fileprivate var slugKey: String? { slug.map { isSnapshot ? "snapshot/\($0)" : $0 } }
 }

@@ -9,13 +9,17 @@ struct VMWishes: Sendable {
     static let defaultSnapshot = "base"
 
     private(set) var sandbox: NewSandbox
+    /// What it is made from, as it was asked for.
     let snapshot: String
+    /// The machine that was put aside under that name; nil for a template.
+    let source: VM?
     let slug: String?
     let takesSlugAway: Bool
     private let displayName: String?
+    private let metadata: [String: String]
     private let limits: VMLimits
 
-    init(_ members: Members, _ caller: Caller, _ templates: TemplateStore) throws {
+    init(_ members: Members, _ caller: Caller, _ machines: VirtualMachines) throws {
         snapshot = try members.string("snapshotId") ?? Self.defaultSnapshot
         slug = try members.string("slug").map(Slug.checked)
         takesSlugAway = try members.bool("reassignSlug") ?? false
@@ -23,9 +27,10 @@ struct VMWishes: Sendable {
         var limits = VMLimits()
         try limits.change(members)
         self.limits = limits
-        let metadata = try VMRecord.checked(try members.texts("metadata") ?? [:])
+        metadata = try VMRecord.checked(try members.texts("metadata") ?? [:])
+        source = try? machines.snapshot(snapshot, caller)
         sandbox = NewSandbox(
-            template: try Self.template(snapshot, templates),
+            template: try source?.sandbox.template.name ?? Self.template(snapshot, machines.sandboxes.templates),
             metadata: metadata,
             lifetime: limits.ttl.map { .seconds($0) }
         )
@@ -37,11 +42,9 @@ struct VMWishes: Sendable {
     /// are the template `base`.
     private static func template(_ snapshot: String, _ templates: TemplateStore) throws -> String {
         let name = snapshot.hasPrefix("freestyle/") ? defaultSnapshot : snapshot
-        do {
-            return try templates.template(name).manifest.name
-        } catch let error as SandboxError where error.code == .templateNotFound {
-            throw FreestyleError.notFound("There is no snapshot '\(snapshot)': \(error.message)")
-        }
+        do { return try templates.template(name).manifest.name } catch let error as SandboxError
+            where error.code == .templateNotFound
+        { throw FreestyleError.notFound("There is no snapshot '\(snapshot)': \(error.message)") }
     }
 
     static func checked(displayName: String) throws -> String {
@@ -51,12 +54,12 @@ struct VMWishes: Sendable {
         return displayName
     }
 
-    @Sendable
-    func record(of sandbox: SandboxRecord) -> VMRecord {
+    @Sendable func record(of sandbox: SandboxRecord) -> VMRecord {
         var record = VMRecord(sandbox)
         record.slug = slug
         record.displayName = displayName
         record.snapshot = snapshot
+        record.metadata = metadata
         record.limits = limits
         return record
     }
@@ -66,19 +69,11 @@ struct VMWishes: Sendable {
     // MARK: What is not there
 
     func refuseMissing(_ members: Members) throws {
-        try Self.refuseMissing(limits)
         if let networks = try members.objects("networks") ?? members.objects("vpcs"), !networks.isEmpty {
             throw FreestyleError.missing("private networks ('networks')")
         }
         if let rules = try members.object("tls")?.objects("rules"), !rules.isEmpty {
             throw FreestyleError.missing("TLS rules ('tls.rules')")
         }
-    }
-
-    /// A limit that nobody keeps would be worse than none.
-    static func refuseMissing(_ limits: VMLimits) throws {
-        if limits.idleTimeout != nil { throw FreestyleError.missing("pausing of idle VMs ('idleTimeoutSeconds')") }
-        if limits.maxRun != nil { throw FreestyleError.missing("limits of runs ('maxRunSeconds')") }
-        if limits.maxRunTotal != nil { throw FreestyleError.missing("limits of runs ('maxRunTotalSeconds')") }
     }
 }

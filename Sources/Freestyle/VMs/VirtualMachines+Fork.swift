@@ -12,9 +12,7 @@ extension VirtualMachines {
         let lifetime = vm.record.limits.ttl.map { Duration.seconds($0) }
         let fork = try await sandboxes.fork(vm.sandbox, ForkRequest(count: count, lifetime: lifetime))
         var results: [Result<VM, any Error>] = []
-        for child in fork.children {
-            await results.append(Result { try await take(try child.get(), as: vm.record) })
-        }
+        for child in fork.children { await results.append(Result { try await take(try child.get(), as: vm.record) }) }
         return results
     }
 
@@ -30,10 +28,6 @@ extension VirtualMachines {
 
 extension Result where Failure == any Error {
     fileprivate init(_ body: () async throws -> Success) async {
-        do {
-            self = .success(try await body())
-        } catch {
-            self = .failure(error)
-        }
+        do { self = .success(try await body()) } catch { self = .failure(error) }
     }
 }
