@@ -1,6 +1,6 @@
 # Everything from a clean clone: `make demo` shows one real run, `make test` proves that all of it works.
 
-.PHONY: help setup build demo test bench fuzz format lint clean
+.PHONY: help setup build demo docs test bench fuzz format lint clean
 
 help: ## Says what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -13,6 +13,9 @@ build: setup ## Builds .build/release/martlet and its guest agent
 
 demo: build ## Runs the real Claude Code in a microVM on a real package
 	@scripts/demo
+
+docs: build ## Writes the pages of the Swift libraries to .build/docs
+	@scripts/docs
 
 test: build ## Checks formatting, runs unit tests, then end-to-end tests in real microVMs
 	@scripts/test

@@ -17,6 +17,7 @@ public struct Sandbox: Sendable {
     /// Makes a sandbox from a template.
     ///
     /// - Parameters:
+    ///   - template: what it begins as: the name of a template that is built, as `claude` or `base`.
     ///   - environment: set for every program in it.
     ///   - metadata: noted about it; see ``list(on:)``.
     ///   - lifetime: after which it ends by itself; nil is never.

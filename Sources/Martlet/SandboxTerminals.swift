@@ -11,6 +11,10 @@ public struct SandboxTerminals: Sendable {
     /// - Parameters:
     ///   - command: the program and its arguments; a login shell when empty.
     ///   - slug: by which it can be found again.
+    ///   - columns: of a new terminal; one that is joined keeps its size.
+    ///   - rows: likewise.
+    ///   - user: whose it is; the sandbox's own when nil.
+    ///   - body: what is done with it while it is open here.
     public func open<Result: Sendable>(
         _ command: [String] = [],
         slug: String? = nil,
