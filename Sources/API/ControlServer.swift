@@ -73,6 +73,7 @@ package final class ControlServer: Sendable {
     ) {
         var router = CallRouter()
         router.addSandboxCalls(sandboxes)
+        router.addSnapshotCalls(sandboxes)
         router.addRunCalls(runs)
         router.addTemplateCalls(templates, builds, sandboxes)
         router.addKeyCalls(keys, gateway)

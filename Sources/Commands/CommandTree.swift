@@ -34,7 +34,8 @@ package enum CommandTree {
             )
         ],
         subcommands: [RunCommand.command, RunsCommands.command] + SandboxGroup.short + [
-            SandboxGroup.command, DaemonCommands.serve, DaemonCommands.shutdown, DaemonCommands.status,
+            SandboxGroup.command, SnapshotCommands.group, DaemonCommands.serve, DaemonCommands.shutdown,
+            DaemonCommands.status,
             EnvCommand.command, KeyCommands.command, UsageCommand.command, TemplateCommands.command,
             DoctorCommand.command,
             ModelCommand.command,

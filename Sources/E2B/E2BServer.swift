@@ -132,6 +132,8 @@ package struct E2BServer: Sendable {
         table.add("POST", "/sandboxes/{id}/timeout", sandboxes.setTimeout)
         table.add("POST", "/sandboxes/{id}/refreshes", sandboxes.refresh)
         table.add("POST", "/sandboxes/{id}/fork", sandboxes.fork)
+        table.add("POST", "/sandboxes/{id}/snapshots", sandboxes.keep)
+        table.add("GET", "/snapshots", sandboxes.listSnapshots)
     }
 
     private static func addLogs(_ logs: LogEndpoints, to table: inout RouteTable<Endpoint>) {
@@ -180,10 +182,8 @@ package struct E2BServer: Sendable {
 
     /// What is not there yet says so, by name.
     private static func addMissing(_ sandboxes: SandboxEndpoints, to table: inout RouteTable<Endpoint>) {
-        table.add("POST", "/sandboxes/{id}/snapshots", sandboxes.missing("snapshots"))
         table.add("PUT", "/sandboxes/{id}/network", sandboxes.missing("network rules that change while a sandbox runs"))
         let rest = [
-            "snapshots": ["GET /snapshots"],
             "builds of templates in the first version of the API": [
                 "POST /templates", "POST /templates/{id}", "POST /templates/{id}/builds/{build}",
             ],

@@ -61,5 +61,6 @@ extension Migration {
         .budgets,
         .freestyle,
         .templates,
+        .snapshots,
     ]
 }

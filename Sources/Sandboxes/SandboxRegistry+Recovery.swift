@@ -24,7 +24,8 @@ extension SandboxRegistry {
         }
         _ = await engine.sweep(home.machines, keeping: Set(found.compactMap(\.stay?.machineName)))
         templates.sweep()
-        _ = try? await snapshots.sweep(keeping: Set(found.compactMap(\.record.saved?.snapshot)))
+        let named = try await snapshotRecords.all().map(\.id)
+        _ = try? await snapshots.sweep(keeping: Set(found.compactMap(\.record.saved?.snapshot) + named))
         archive.sweepNotes(keeping: Set(found.filter { $0.stay == nil }.map(\.id)))
         for sandbox in found {
             quota.note(sandbox.record.owner)

@@ -43,6 +43,7 @@ package final class SandboxRegistry: Sendable {
     let engine: any MachineEngine
     let home: Home
     let records: SandboxRecords
+    let snapshotRecords: SnapshotRecords
     let pool: MachinePool
     let quota: SandboxQuota
     private let state = Mutex(State())
@@ -69,6 +70,7 @@ package final class SandboxRegistry: Sendable {
         archive = JournalArchive(home)
         snapshots = SnapshotStore(home)
         records = SandboxRecords(database)
+        snapshotRecords = SnapshotRecords(database)
         pool = MachinePool(engine: engine, home: home, size: poolSize)
         quota = SandboxQuota(limit: limitPerOwner)
     }
@@ -98,6 +100,9 @@ package final class SandboxRegistry: Sendable {
         try quota.enter(request.owner)
         undo.add { [quota] in quota.leave(request.owner) }
         try await beforeStep(.template)
+        if let snapshot = try await namedSnapshot(request.template, of: request.owner) {
+            return try await create(request, from: snapshot, &undo)
+        }
         let template = try templates.template(request.template)
 
         try await beforeStep(.machine)

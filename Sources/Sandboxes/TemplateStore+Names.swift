@@ -22,6 +22,9 @@ package struct TemplateName: Sendable, Hashable, CustomStringConvertible {
         self.tag = tag
     }
 
+    /// Whether a tag is what is meant without one.
+    package static func isDefault(_ tag: String?) -> Bool { tag == nil || tag == defaultTag || tag == "latest" }
+
     package var isValid: Bool { TemplateStore.isName(name) && TemplateStore.isName(tag) }
     package var description: String { tag == Self.defaultTag ? name : "\(name):\(tag)" }
     /// The default tag has none in the file's name.

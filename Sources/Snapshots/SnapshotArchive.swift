@@ -11,9 +11,11 @@ extension SnapshotStore {
 
     /// Writes a snapshot into one file at `path`, whole or not at all.
     ///
-    /// - Parameter includesBase: whether what the template brings is in it too: without it, the file is good for this
-    ///   installation only, as long as it has another snapshot or the template.
-    package func export(_ id: String, to path: String, includesBase: Bool) async throws {
+    /// - Parameters:
+    ///   - includesBase: whether what the template brings is in it too: without it, the file is good for this
+    ///     installation only, as long as it has another snapshot or the template.
+    ///   - attachment: what whoever takes it in wants to find with it; nil is what was found with it here.
+    package func export(_ id: String, to path: String, includesBase: Bool, attachment: JSONValue? = nil) async throws {
         try await compress(id)
         try await whole { [self] place in
             // Links, so that what is exported can be removed meanwhile.
@@ -30,6 +32,12 @@ extension SnapshotStore {
                     }
                 }
                 return manifest
+            }
+            if let attachment {
+                var told = manifest
+                told.attachment = attachment
+                // The one there is a link: written to another name and renamed, the snapshot's own is not touched.
+                try Files.write(told.encoded(), to: "\(place)/\(SnapshotFiles.manifest)", mode: 0o600)
             }
             if includesBase { try await writeBaseSums(place) }
             let temporary = "\(path).\(Random.name(8))"

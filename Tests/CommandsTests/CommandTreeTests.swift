@@ -29,6 +29,7 @@ import Wire
               logs                 Print what a sandbox's programs did and wrote
               sandbox, sbx         Everything about sandboxes, named as E2B's command line
                                    names it
+              snapshot             Keep sandboxes as they are, and make others of them
 
             Daemon:
               serve                Run the daemon in the foreground

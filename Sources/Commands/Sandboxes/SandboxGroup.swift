@@ -15,7 +15,7 @@ enum SandboxGroup {
             ListCommand.command(as: "list", aliases: ["ls"]),
             ListCommand.info, ExecCommand.command(aliases: ["ex"]), LogsCommand.command(aliases: ["lg"]),
             MetricsCommand.command, KillCommand.command(aliases: ["kl"]), TimeoutCommand.command, PauseCommands.pause,
-            PauseCommands.resume, ForkCommand.command,
+            PauseCommands.resume, ForkCommand.command, SnapshotCommands.group,
         ],
         group: "Sandboxes"
     )

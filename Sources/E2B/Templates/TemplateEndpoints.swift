@@ -62,6 +62,11 @@ struct TemplateEndpoints: Sendable {
     }
 
     func remove(_ request: Request) async throws -> Answer {
+        let snapshotID = TemplateReference(request["id"], for: request.caller)?.name ?? ""
+        if let snapshot = try await sandboxes.namedSnapshot(snapshotID, of: request.caller.owner) {
+            try await sandboxes.remove(snapshot)
+            return Answer(204)
+        }
         let name = try await change(request["id"], request.caller)
         do {
             try await builds.remove(name)

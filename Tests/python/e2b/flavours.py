@@ -27,7 +27,7 @@ class Awaited:
         if not callable(value):
             return stand_in(value)
         # A list of sandboxes is a paginator at once; a list of files or of commands is asked for.
-        if name in PLAIN or (name == "list" and hasattr(self.wrapped, "get_host")):
+        if name in PLAIN or (name in ("list", "list_snapshots") and hasattr(self.wrapped, "get_host")):
             return lambda *words, **options: stand_in(value(*words, **options))
 
         async def call(*words, **options):

@@ -1,6 +1,7 @@
 """Sandboxes that go on from where another one is."""
 
 import asyncio
+import uuid
 
 import e2b
 import pytest
@@ -58,3 +59,23 @@ async def test_forks_are_refused_by_class(fresh):
         await sandbox.fork()
     with pytest.raises(e2b.SandboxNotFoundException):
         await Sandbox.fork(sandbox.sandbox_id)
+
+
+async def test_snapshots_are_made_sandboxes_of(fresh):
+    sandbox = await fresh(envs={"TOLD": "before"})
+    await sandbox.files.write("said", "before")
+    command = await sandbox.commands.run("sleep 1000", background=True)
+    name = f"kept-{uuid.uuid4().hex[:8]}"
+    snapshot = await sandbox.create_snapshot(name=name)
+    assert snapshot.snapshot_id == f"local/{name}:default" and snapshot.names == [f"local/{name}"]
+    await sandbox.files.write("said", "later")
+    other = await fresh(template=snapshot.snapshot_id, envs={"ADDED": "then"})
+    assert await other.files.read("said") == "before"
+    told = await other.commands.run("echo $TOLD $ADDED $E2B_SANDBOX_ID")
+    assert told.stdout == f"before then {other.sandbox_id}\n"
+    assert command.pid in [process.pid for process in await other.commands.list()]
+    assert await sandbox.files.read("said") == "later"
+    listed = await Sandbox.list_snapshots(sandbox_id=sandbox.sandbox_id).next_items()
+    assert [one.snapshot_id for one in listed] == [snapshot.snapshot_id]
+    assert await Sandbox.delete_snapshot(snapshot.snapshot_id)
+    assert not await Sandbox.delete_snapshot(snapshot.snapshot_id)

@@ -1,0 +1,122 @@
+import Access
+import FoundationEssentials
+import GuestLink
+import Linux
+import Machines
+import Snapshots
+import Wire
+
+/// Snapshots by name: a sandbox as it was once, of which others are made, also when it is no more.
+///
+///     processes held ─► checkpoint ─► processes go on ─► files on disk ─► record, which takes the name
+extension SandboxRegistry {
+    /// How long a guest may take to become somebody else.
+    private static let renewalLimit = Duration.seconds(60)
+
+    /// Keeps a running sandbox as it is now, while it goes on. A snapshot that had the name loses it and is removed.
+    ///
+    /// - Throws: ``SandboxError/Code/invalidRequest`` for a name that can not be one, or is a template's.
+    package func keep(_ sandbox: Sandbox, as name: String?) async throws -> NamedSnapshot {
+        if let name { try check(name) }
+        try checkOpen()
+        let snapshot = NamedSnapshot(
+            id: "s\(Random.name(20))",
+            owner: sandbox.record.owner,
+            name: name,
+            sandbox: sandbox.id,
+            created: Date(),
+            manifest: sandbox.template
+        )
+        // Once begun it is brought to its end; the machine's files are there until it is.
+        try await Task { [self] in
+            try await sandbox.turning.withLock { [self] in
+                let machine = try running(sandbox).machine
+                let checkpoint = try await sandbox.link.holding { try await machine.checkpoint() }
+                try await snapshots.save(checkpoint.saved, as: snapshot.id, origin: sandbox.template.origin)
+            }
+            do {
+                let previous = try await snapshotRecords.insert(snapshot, token: sandbox.token)
+                if let previous { try? await snapshots.remove(previous.id) }
+            } catch {
+                try? await snapshots.remove(snapshot.id)
+                throw error
+            }
+        }.value
+        return snapshot
+    }
+
+    func check(_ name: String) throws(SandboxError) {
+        guard TemplateStore.isName(name) else {
+            throw SandboxError(
+                .invalidRequest,
+                "'\(name)' can not be the name of a snapshot: 1 to 64 lower-case letters, digits, dots, dashes and underscores"
+            )
+        }
+        if templates.allNames().contains(name) {
+            throw SandboxError(.invalidRequest, "There is a template '\(name)'; give the snapshot another name")
+        }
+    }
+
+    /// The snapshots of an owner, or all, the oldest first.
+    package func namedSnapshots(of owner: Owner?) async throws -> [NamedSnapshot] {
+        try await snapshotRecords.all().filter { owner == nil || $0.owner == owner }
+            .sorted { ($0.created, $0.id) < ($1.created, $1.id) }
+    }
+
+    /// The snapshot of an owner with this id or name; nil when there is none.
+    package func namedSnapshot(_ name: String, of owner: Owner) async throws -> NamedSnapshot? {
+        // Other tools give a tag to every name.
+        guard let name = TemplateName(name), TemplateName.isDefault(name.tag) else { return nil }
+        return try await snapshotRecords.find(name.name, of: owner)
+    }
+
+    /// Sandboxes that were made from it are not disturbed.
+    package func remove(_ snapshot: NamedSnapshot) async throws {
+        try await snapshotRecords.remove(snapshot.id)
+        try await snapshots.remove(snapshot.id)
+    }
+
+    // MARK: Sandboxes from snapshots
+
+    func create(_ request: NewSandbox, from snapshot: NamedSnapshot, _ undo: inout UndoStack) async throws -> Sandbox {
+        guard let before = try await snapshotRecords.token(snapshot.id) else {
+            throw SandboxError(.templateNotFound, "There is no snapshot '\(request.template)' any more")
+        }
+        let saved = try await snapshots.open(snapshot.id).saved
+        try await beforeStep(.machine)
+        let machine = try await pool.start(from: saved)
+        undo.add { await machine.destroy() }
+        let stay = Stay(in: machine)
+
+        try await beforeStep(.record)
+        let id = "i\(Random.name(20))"
+        let token = Secret(Random.hex(32))
+        var record = SandboxRecord(
+            id: id,
+            request,
+            template: snapshot.manifest,
+            machine: stay.machineName,
+            created: nextCreated(),
+            trafficToken: request.ingress.allowsPublicTraffic ? nil : Random.hex(32)
+        )
+        record.template = snapshot.name ?? snapshot.id
+        try await records.insert(record, token: token)
+        undo.add { [records] in try? await records.remove(id) }
+
+        try await beforeStep(.identity)
+        let line = GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections)
+        var identity = GuestIdentity(fork: id, token: token)
+        identity.envVars.merge(request.environment) { $1 }
+        let news = identity
+        _ = try await withDeadline(Self.renewalLimit) { try await line.renew(news, token: before) }
+
+        let sandbox = Sandbox(record: record, template: snapshot.manifest, stay: stay, line: line, token: token)
+        try await beforeStep(.tunnels)
+        openTunnels(of: sandbox, stay)
+        undo.add { await sandbox.stop(.startFailed) }
+        try await beforeStep(.done)
+        try adopt(sandbox)
+        watch(sandbox, stay)
+        return sandbox
+    }
+}
