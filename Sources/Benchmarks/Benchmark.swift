@@ -14,6 +14,8 @@ struct Benchmark: Sendable {
     let isForksOnly: Bool
     /// Whether terminals are measured, and nothing else.
     let isTerminalsOnly: Bool
+    /// Whether builds of templates are measured, and nothing else.
+    let isTemplatesOnly: Bool
     /// The program under test.
     let martlet: String
     /// The working directory of the run that is measured.
@@ -34,6 +36,7 @@ struct Benchmark: Sendable {
         isEngineOnly = arguments.contains("--snapshots")
         isForksOnly = arguments.contains("--forks")
         isTerminalsOnly = arguments.contains("--terminals")
+        isTemplatesOnly = arguments.contains("--templates")
         (martlet, directory, output) = (places[0], places[1], places[2])
         self.home = Home(home)
         python = Program.variable("MARTLET_BENCH_PYTHON").flatMap { $0.isEmpty ? nil : $0 }
@@ -77,6 +80,12 @@ struct Benchmark: Sendable {
                 await report.measure("A terminal in a sandbox") { try await terminals.all() }
                 return report
             }
+            let templates = TemplateBenchmarks(daemon: daemon, isQuick: isQuick)
+            if isTemplatesOnly {
+                await report.measure("A template of one step") { try await templates.all() }
+                await report.measure("The template 'claude' from nothing") { try await templates.fromNothing() }
+                return report
+            }
             let sandboxes = SandboxBenchmarks(daemon: daemon, isQuick: isQuick)
             let memory = MemoryBenchmarks(daemon: daemon, isQuick: isQuick)
             let runs = RunBenchmarks(daemon: daemon, isQuick: isQuick, directory: directory)
@@ -100,11 +109,13 @@ struct Benchmark: Sendable {
             await report.measure("Many streams at once") { try await many.streams() }
             await report.measure("Many sandboxes at once") { try await sandboxes.burst() }
             await report.measure("A long list") { try await many.list() }
-            let templates = TemplateBenchmarks(daemon: daemon, isQuick: isQuick)
-            await report.measure("A template of one step on 'claude'") { try await templates.all() }
+            await report.measure("A template of one step") { try await templates.all() }
+            if !isQuick {
+                await report.measure("The template 'claude' from nothing") { try await templates.fromNothing() }
+            }
             return report
         }
-        if isForksOnly || isTerminalsOnly {
+        if isForksOnly || isTerminalsOnly || isTemplatesOnly {
             report.host.loadAfter = Proc.load
             return report
         }
