@@ -207,7 +207,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "CLinux", "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink",
-                "Access", "Sandboxes", "Snapshots", "Records", "WebSockets", "Martlet", "ClaudeAgent",
+                "Access", "Sandboxes", "Snapshots", "Templates", "Records", "WebSockets", "Martlet", "ClaudeAgent",
             ]
         ),
     ]

@@ -56,11 +56,46 @@ extension CallRouter {
             try await refusing { try await builds.tag(request.name, request.tags) }
             return Empty()
         }
+        addTemplateArchiveCalls(builds)
         on(MeasureTemplates.self) { request, _ in
             try await refusing {
                 if request.prunes == true { try await builds.prune() }
                 return MeasureTemplates.Response(items: try await builds.measure())
             }
+        }
+    }
+
+    private mutating func addTemplateArchiveCalls(_ builds: TemplateBuilds) {
+        on(ExportTemplate.self) { request, context, events in
+            try await refusing {
+                try await Self.whileWanted(context) {
+                    try await events.send(.init(bytes: try await builds.export(request.name, to: request.path)))
+                }
+            }
+        }
+        on(ImportTemplate.self) { request, context, events in
+            try await refusing {
+                try await Self.whileWanted(context) {
+                    let manifest = try await builds.importTemplate(from: request.path, as: request.name)
+                    try await events.send(.init(template: TemplateInfo(manifest)))
+                }
+            }
+        }
+    }
+
+    /// Runs `body` for as long as its caller is there.
+    private static func whileWanted(_ context: Context, _ body: @Sendable @escaping () async throws -> Void)
+        async throws
+    {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask(operation: body)
+            // What says nothing for long would go on for somebody who has left.
+            group.addTask {
+                try await context.exchange.clientGone()
+                throw CallError(.canceled, "The caller went away")
+            }
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 
@@ -99,19 +134,10 @@ extension CallRouter {
         let record = try await builds.request(name, tags: [], size: size, for: .installation)
         do {
             try await builds.begin(record.id, spec)
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    for await line in builds.follow(record.id) ?? AsyncStream(unfolding: { nil }) {
-                        try await events.send(.init(log: line))
-                    }
+            try await whileWanted(context) {
+                for await line in builds.follow(record.id) ?? AsyncStream(unfolding: { nil }) {
+                    try await events.send(.init(log: line))
                 }
-                // A step that says nothing would keep a build going for somebody who has left.
-                group.addTask {
-                    try await context.exchange.clientGone()
-                    throw CallError(.canceled, "The caller went away")
-                }
-                defer { group.cancelAll() }
-                try await group.next()
             }
         } catch {
             await builds.cancel(record.id)

@@ -1,7 +1,7 @@
 import Linux
 
 /// What a guest can tell of the processor that it runs on.
-enum HostProcessor {
+package enum HostProcessor {
     /// The model, as Linux names it.
     static var model: String {
         let text = (try? Files.read("/proc/cpuinfo")).map { String(decoding: $0, as: UTF8.self) } ?? ""
@@ -12,7 +12,7 @@ enum HostProcessor {
     /// Why a guest with this kernel command line would have a wrong clock here; nil when it would not.
     ///
     /// A translated guest counts time with the host's counter and knows its rate from when it was booted.
-    static func clockMismatch(_ commandLine: String) async throws -> String? {
+    package static func clockMismatch(_ commandLine: String) async throws -> String? {
         let name = "tsc_early_khz="
         guard let word = commandLine.split(separator: " ").first(where: { $0.hasPrefix(name) }),
             let saved = Int64(word.dropFirst(name.utf8.count)), let here = try await ProcessorClock.rate(),

@@ -20,7 +20,7 @@ package struct BuildKeys: Sendable, Hashable {
             if let own = order.claudeProgram {
                 program = try await Tools.digest(ofFile: own)
             } else {
-                program = claude.digest
+                program = claude.digest ?? claude.wheelDigest
             }
             keys[.claude] = try await Tools.digest([epoch, program])
             keys[.packages] = try await Tools.digest([epoch, recipe.pythonVersion, claude.pythonRequirements])

@@ -6,7 +6,8 @@ package struct ClaudeCode: Sendable, Hashable {
     package init() {}
 
     package var version = "2.1.327"
-    package var digest = "343c744baa14bfd38286a7cb90871051f04379956da6c5b803a9e66019a76ac9"
+    /// Of the program; nil for a version that was found in PyPI, whose word for its wheel is all that is known.
+    package var digest: String? = "343c744baa14bfd38286a7cb90871051f04379956da6c5b803a9e66019a76ac9"
 
     // MARK: Where it comes from
 

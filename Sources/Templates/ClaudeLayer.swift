@@ -18,7 +18,9 @@ struct ClaudeLayer {
             )
         } else {
             try await extract(try await wheel(place, progress), to: program)
-            try await Self.demand(claude.digest, of: program, "Claude Code \(claude.version)")
+            if let digest = claude.digest {
+                try await Self.demand(digest, of: program, "Claude Code \(claude.version)")
+            }
         }
         try check("make '\(program)' executable") { chmod(program, 0o755) }
     }

@@ -80,7 +80,7 @@ package struct TemplateBuilder: Sendable {
         _ request: BuildTemplate.Request,
         tell: @escaping @Sendable (BuildTemplate.Event) async -> Void
     ) async throws -> TemplateManifest {
-        let order = try order(request)
+        let order = try await order(request)
         return try await turn.withLock {
             try Task.checkCancellation()
             return try await Progress.told(to: tell) { progress in
@@ -151,7 +151,7 @@ package struct TemplateBuilder: Sendable {
     /// The directories of the layers that any disk is booted with; the caller holds ``turn``.
     func bootLayers() async throws -> (kernel: String, initialRAMDisk: String) {
         try await Progress.told(to: { _ in }) { [self] progress in
-            let order = try order(BuildTemplate.Request(name: TemplateRecipe.base.name))
+            let order = try await order(BuildTemplate.Request(name: TemplateRecipe.base.name))
             let keys = try await BuildKeys(order, epoch: layers.epoch, identity: engine.identity)
             let missing = [Layer.kernel, .initialRAMDisk].filter { !layers.has($0, keys[$0]) }
             try await workshop.check(missing)
@@ -202,7 +202,7 @@ package struct TemplateBuilder: Sendable {
 
     // MARK: The request
 
-    private func order(_ request: BuildTemplate.Request) throws -> BuildOrder {
+    private func order(_ request: BuildTemplate.Request) async throws -> BuildOrder {
         guard var recipe = TemplateRecipe.all.first(where: { $0.name == request.name }) else {
             let known = TemplateRecipe.all.map { "'\($0.name)'" }.joined(separator: " and ")
             throw TemplateError(
@@ -222,6 +222,15 @@ package struct TemplateBuilder: Sendable {
                 .invalidRequest,
                 "A template can not have \(value) \(what): between \(range.lowerBound) and \(range.upperBound) are possible"
             )
+        }
+        if let version = request.claudeVersion {
+            guard recipe.claude != nil, request.claudeBinary == nil else {
+                throw TemplateError(
+                    .invalidRequest,
+                    "A version of Claude Code is for a template that has it, and that is made without another program for it"
+                )
+            }
+            recipe.claude = try await workshop.claude(version)
         }
         var order = BuildOrder(recipe: recipe, name: request.name, guestProgram: guestBinary)
         if let path = request.claudeBinary {

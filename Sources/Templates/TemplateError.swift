@@ -30,6 +30,8 @@ package struct TemplateError: Error, Sendable, CustomStringConvertible {
         package static let conflict = Code(rawValue: "conflict")
         /// An image that can not be used: damaged, forged, or of another kind.
         package static let badImage = Code(rawValue: "bad_image")
+        /// A template that was made elsewhere and can not run here.
+        package static let incompatible = Code(rawValue: "incompatible")
         package static let cancelled = Code(rawValue: "cancelled")
         package static let noSpace = Code(rawValue: "no_space")
         /// The guest did not answer in time, or its machine ended.

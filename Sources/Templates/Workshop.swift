@@ -5,6 +5,8 @@ import Linux
 package protocol Workshop: Sendable {
     /// Finds out whether `layers` can be made here, before any is begun.
     func check(_ layers: [Layer]) async throws
+    /// Finds a version of Claude Code, `latest` among them.
+    func claude(_ version: String) async throws -> ClaudeCode
     /// Makes the files of a layer in `place`.
     ///
     /// - Parameter made: the directories of the layers that were made before.
@@ -41,6 +43,10 @@ package struct HostWorkshop: Workshop {
 
     package func check(_ layers: [Layer]) async throws {
         try Tools.require(for: layers)
+    }
+
+    package func claude(_ version: String) async throws -> ClaudeCode {
+        try await ClaudeVersions(cache: cache).find(version)
     }
 
     package func make(
@@ -87,7 +93,15 @@ package struct HostWorkshop: Workshop {
         _ order: BuildOrder,
         _ progress: Progress
     ) async throws -> [String: String] {
-        try await WarmUp(guest: guest, recipe: order.recipe, progress: progress).run()
+        let versions = try await WarmUp(guest: guest, recipe: order.recipe, progress: progress).run()
+        if let claude = order.recipe.claude, order.claudeProgram == nil, versions["claude"] != claude.version {
+            throw TemplateError(
+                .digestMismatch,
+                "\(claude.wheelProject) \(claude.wheelVersion) was to bring Claude Code \(claude.version), and what it "
+                    + "brings calls itself '\(versions["claude"] ?? "")'. It was not used"
+            )
+        }
+        return versions
     }
 
     private func makeBase(in place: LayerStore.Workplace, _ recipe: TemplateRecipe, _ progress: Progress) async throws {

@@ -12,12 +12,15 @@ import Wire
     .sharedInstallation(templates: ["base"], arguments: ["--pool", "0"])
 )
 struct `a template of an image` {
-    private func build(_ name: String, from image: String) async throws -> Program.Output {
+    private func build(
+        _ name: String,
+        from image: String,
+        _ arguments: [String] = ["--memory", "256M", "--disk", "512M"],
+        variables: [String: String] = [:]
+    ) async throws -> Program.Output {
         let martlet = try shared()
         return try await Installation.slots.withPermit {
-            try await martlet.martlet([
-                "template", "build", name, "--from", image, "--memory", "256M", "--disk", "512M",
-            ])
+            try await martlet.martlet(["template", "build", name, "--from", image] + arguments, variables: variables)
         }
     }
 
@@ -40,11 +43,14 @@ struct `a template of an image` {
             let built = try await build("small", from: image)
             #expect(built.status.isSuccess, "\(built.errorText)")
             let run = try await output(
-                ["-u", "worker", "sh", "-lc", "id -un; pwd; echo $COLOUR; ls -A /merged; cat /etc/release"],
+                [
+                    "-u", "worker", "sh", "-lc",
+                    "id -un; pwd; echo $COLOUR; ls -A /merged; ls -A /opaque; cat /etc/release",
+                ],
                 in: "small"
             )
             #expect(
-                run.text.split(separator: "\n") == ["worker", "/srv", "green", "kept", "small"],
+                run.text.split(separator: "\n") == ["worker", "/srv", "green", "kept", "new", "small"],
                 "\(run.errorText)"
             )
             #expect(try await shared().martlet(["template", "show", "small"]).text.contains("/bin/sh -c serve"))
@@ -54,8 +60,39 @@ struct `a template of an image` {
             let missing = try await build("missing", from: "docker://127.0.0.1:\(port)/none:1")
             #expect(missing.status == .exited(1) && missing.errorText.contains("was not found"), "\(missing.errorText)")
         }
+        try await tools.withRegistry(password: "s3cret") { port in
+            try await tools.push("private", to: port, password: "s3cret")
+            let image = "docker://127.0.0.1:\(port)/private:1"
+            let small = ["--memory", "256M", "--disk", "512M"]
+            for (arguments, password) in [(small, nil), (small + ["--registry-user", "worker"], "other")] {
+                let variables = password.map { ["MARTLET_REGISTRY_PASSWORD": $0] } ?? [:]
+                let refused = try await build("private", from: image, arguments, variables: variables)
+                #expect(refused.status == .exited(1) && refused.errorText.contains("was not found"))
+            }
+            let admitted = try await build(
+                "private",
+                from: image,
+                small + ["--registry-user", "worker"],
+                variables: ["MARTLET_REGISTRY_PASSWORD": "s3cret"]
+            )
+            #expect(admitted.status.isSuccess, "\(admitted.errorText)")
+            // It is the same image, so nothing else is in it; and the password is nowhere.
+            let found = try await Program("grep", ["-rlF", "s3cret", try shared().home.path]).run()
+            #expect(found.text.isEmpty, "\(found.text)")
+        }
         let down = try await build("down", from: "docker://127.0.0.1:9/small:1")
         #expect(down.status == .exited(1) && down.errorText.contains("was not found"), "\(down.errorText)")
+    }
+
+    /// Debian's packages as the template `base` has them, in what `docker save` writes.
+    @Test func `is a Debian from an archive, in which steps run`() async throws {
+        let tools = ImageTools(place: "\(try shared().root)/work/debian")
+        let archive = try await tools.makeDebian(from: "\(Installation.templates ?? "")/images")
+        let built = try await build("debian", from: "docker-archive:\(archive)", ["--disk", "2G"])
+        #expect(built.status.isSuccess, "\(built.errorText)")
+        let script = ". /etc/os-release; echo $ID $COLOUR; id -un; sudo id -u; python3 -c 'print(6 * 7)'"
+        let run = try await output(["-u", "user", "bash", "-lc", script], in: "debian")
+        #expect(run.text.split(separator: "\n") == ["debian red", "user", "0", "42"], "\(run.errorText)")
     }
 
     @Test func `boots with a static program and nothing else`() async throws {
@@ -103,13 +140,15 @@ struct ImageTools: Sendable {
         try await Program("/bin/sh", ["-euc", script, "sh", place, layout] + arguments).succeed()
     }
 
-    /// An image of two layers, the second of which whites out a file of the first.
+    /// An image of layers of which one hides a directory of the first, and one whites out a file.
     func makeSmall() async throws {
         try Files.makeDirectory(place)
         try await shell(
             """
             root=$1/root
-            mkdir -p "$root/bin" "$root/etc/profile.d" "$root/srv" "$root/merged" "$root/dev"
+            mkdir -p "$root/bin" "$root/etc/profile.d" "$root/srv" "$root/merged" "$root/dev" "$root/opaque" "$1/new"
+            echo old > "$root/opaque/old"
+            echo new > "$1/new/new"
             cp "$(command -v busybox)" "$root/bin/busybox"
             for name in sh ls cat id pwd echo grep cut mkdir chown chmod sync tar true cp xargs stat; do
                 ln -s busybox "$root/bin/$name"
@@ -121,11 +160,32 @@ struct ImageTools: Sendable {
             umoci init --layout "$2"
             umoci new --image "$2:1"
             umoci insert --image "$2:1" "$root" /
+            umoci insert --opaque --image "$2:1" "$1/new" /opaque
             umoci insert --whiteout --image "$2:1" /merged/gone
             umoci config --image "$2:1" --config.env COLOUR=green --config.user worker --config.workingdir /srv \\
                 --config.entrypoint /bin/sh --config.entrypoint -c --config.cmd serve
             """
         )
+    }
+
+    /// The root file system that the template `base` is made of, as a docker archive.
+    func makeDebian(from images: String) async throws -> String {
+        try Files.makeDirectory(place)
+        let layer = try #require(Files.list(images).first { $0.hasPrefix("base-") })
+        try await shell(
+            """
+            cd "$1"
+            digest=$(sha256sum < "$3" | cut -d ' ' -f 1)
+            cp "$3" layer.tar
+            printf '{"architecture":"amd64","os":"linux","config":{"Env":["COLOUR=red"]},' > config.json
+            printf '"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' "$digest" >> config.json
+            printf '[{"Config":"config.json","RepoTags":["debian:1"],"Layers":["layer.tar"]}]' > manifest.json
+            tar -cf debian.tar manifest.json config.json layer.tar
+            rm layer.tar
+            """,
+            "\(images)/\(layer)/root.tar"
+        )
+        return "\(place)/debian.tar"
     }
 
     /// A root file system that is one static program.
@@ -191,7 +251,9 @@ struct ImageTools: Sendable {
     }
 
     /// Runs a registry on the loopback for as long as `body` does.
-    func withRegistry(_ body: @Sendable @escaping (UInt16) async throws -> Void) async throws {
+    ///
+    /// - Parameter password: lets `worker` in, and nobody else; nil lets everybody in.
+    func withRegistry(password: String? = nil, _ body: @Sendable @escaping (UInt16) async throws -> Void) async throws {
         let free = try Listener(.loopback(0))
         guard case .tcp(_, let port) = free.address else { throw Unexpected("The loopback has no ports") }
         free.close()
@@ -201,7 +263,19 @@ struct ImageTools: Sendable {
             storage: {filesystem: {rootdirectory: \(place)/registry}}
             http: {addr: 127.0.0.1:\(port)}
             """
-        try Files.write(configuration.utf8, to: "\(place)/registry.yml")
+        var access = ""
+        if let password {
+            let script = """
+                import sys, warnings
+                warnings.simplefilter("ignore")
+                import crypt
+                print("worker:" + crypt.crypt(sys.argv[1], crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))
+                """
+            let line = try await Program("/usr/bin/python3", ["-c", script, password]).succeed()
+            try Files.write(line.utf8, to: "\(place)/htpasswd")
+            access = "\nauth: {htpasswd: {realm: test, path: \(place)/htpasswd}}"
+        }
+        try Files.write((configuration + access).utf8, to: "\(place)/registry.yml")
         let program = try Program("docker-registry", [])
         let child = try PipedChild(
             path: program.path,
@@ -216,7 +290,9 @@ struct ImageTools: Sendable {
         }
         do {
             _ = try await retrying(every: .milliseconds(20), for: .seconds(60)) {
-                (try? await raw("GET /v2/ HTTP/1.0\r\n\r\n", to: port))?.contains("200 OK") == true ? true : nil
+                (try? await raw("GET /v2/ HTTP/1.0\r\n\r\n", to: port)).map {
+                    $0.contains("200 OK") || $0.contains(" 401 ")
+                } == true ? true : nil
             }
             try await body(port)
         } catch {
@@ -232,12 +308,13 @@ struct ImageTools: Sendable {
         while let bytes = try? await channel.read(), !bytes.isEmpty {}
     }
 
-    func push(_ name: String, to port: UInt16) async throws {
+    func push(_ name: String, to port: UInt16, password: String? = nil) async throws {
         try await Program(
             "skopeo",
             [
-                "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", "oci:\(layout):1",
-                "docker://127.0.0.1:\(port)/\(name):1",
+                "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false",
+            ] + (password.map { ["--dest-creds", "worker:\($0)"] } ?? []) + [
+                "oci:\(layout):1", "docker://127.0.0.1:\(port)/\(name):1",
             ]
         ).succeed()
     }

@@ -29,6 +29,8 @@ struct `a template of one's own` {
         try Files.makeDirectory("\(place)/files/below")
         try Files.write(dockerfile.utf8, to: "\(place)/Dockerfile")
         for number in 0..<20 { try Files.write("\(number)".utf8, to: "\(place)/files/f\(number)", mode: 0o644) }
+        try Files.write("*.log\n!kept.log\n**/below/*.log\n".utf8, to: "\(place)/.dockerignore")
+        try Files.write("left out".utf8, to: "\(place)/files/below/noise.log")
         try Files.write("deep".utf8, to: "\(place)/files/below/.hidden", mode: 0o640)
         return place
     }
@@ -69,7 +71,7 @@ struct `a template of one's own` {
         let first = try await build("mine", dockerfile, arguments)
         #expect(first.status.isSuccess, "\(first.errorText)")
         let script = """
-            greet; pwd; id -un; ls | wc -l; cat below/.hidden; ls /picked | wc -l; cat /etc/motd; stat -c '%U %a' f1
+            greet; pwd; id -un; ls | wc -l; cat below/.hidden; ls below; ls /picked | wc -l; cat /etc/motd; stat -c '%U %a' f1
             curl -s localhost:8000/f7; echo
             """
         let expected = [
@@ -91,8 +93,17 @@ struct `a template of one's own` {
         #expect(try pointee("mine:kept") == pointee("mine"))
         #expect(try await martlet.martlet(["template", "logs", "mine"]).text.contains("the template is ready"))
         #expect(try await martlet.martlet(["template", "du", "--prune"]).text.contains("mine"))
+        let file = "\(martlet.root)/work/mine.template"
+        let exported = try await martlet.martlet(["template", "export", "mine", file])
+        #expect(exported.status.isSuccess, "\(exported.errorText)")
         #expect(try await martlet.martlet(["template", "rm", "mine", "other"]).status.isSuccess)
         #expect(try pointee("mine:kept") == nil)
+        let back = try await martlet.martlet(["template", "import", file, "--name", "back:v1"])
+        #expect(back.status.isSuccess, "\(back.errorText)")
+        let expectedBack = ["more", "hello there, you", "8"]
+        #expect(
+            try await output("cat /var/tmp/more; greet; curl -s localhost:8000/f8; echo", in: "back:v1") == expectedBack
+        )
     }
 
     @Test func `is what it was when a build of it fails`() async throws {
@@ -104,11 +115,16 @@ struct `a template of one's own` {
             ("FROM base\nUSER nobody-here\nRUN true", "invalid username"),
             ("FROM base\nRUN kill -9 $$", "signal: killed"),
             ("FROM base\nRUN echo b > /proc/sysrq-trigger", "machine ended"),
-            ("FROM base\nRUN curl -sS --max-time 5 http://192.0.2.1/", "failed to run command"),
+            ("FROM base\nRUN curl -sS --max-time 5 http://deb.debian.org/", "a build has no way to the internet"),
+            ("FROM base\nRUN sleep 600", "did not end within 2 seconds"),
             ("FROM 127.0.0.1:9/x", "was not found"),
         ]
         for (dockerfile, words) in faults {
-            let failed = try await build("steady", dockerfile)
+            let failed = try await build(
+                "steady",
+                dockerfile,
+                dockerfile.contains("sleep") ? ["--step-limit", "2s"] : []
+            )
             #expect(failed.status == .exited(1), "\(dockerfile)")
             #expect(failed.errorText.contains(words), "\(dockerfile): \(failed.errorText)")
             #expect(try pointee("steady") == before)

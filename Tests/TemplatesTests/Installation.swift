@@ -135,6 +135,12 @@ final class SmallWorkshop: Workshop {
 
     func check(_ layers: [Layer]) async throws {}
 
+    func claude(_ version: String) async throws -> ClaudeCode {
+        var claude = ClaudeCode()
+        (claude.version, claude.wheelDigest, claude.digest) = (version, version, nil)
+        return claude
+    }
+
     func make(
         _ layer: Layer,
         in place: LayerStore.Workplace,
@@ -159,5 +165,15 @@ final class SmallWorkshop: Workshop {
 
     func warmUp(_ guest: GuestLink, _ order: BuildOrder, _ progress: Progress) async throws -> [String: String] {
         ["claude": "1.2.3"]
+    }
+}
+
+extension Program {
+    /// Runs it, and gives what it wrote.
+    @discardableResult
+    func succeed() async throws -> String {
+        let output = try await run()
+        try #require(output.status.isSuccess, "\(output.errorText)")
+        return output.text
     }
 }

@@ -39,7 +39,7 @@ import Wire
         let packages = claude.pythonRequirements.split(separator: "\n")
         for package in packages { #expect(package.contains("==") && package.contains(" --hash=sha256:")) }
         #expect(packages.contains { $0.hasPrefix("fastmcp==") })
-        for digest in [claude.wheelDigest, claude.digest] + packages.map({ String($0.suffix(64)) }) {
+        for digest in [claude.wheelDigest, try #require(claude.digest)] + packages.map({ String($0.suffix(64)) }) {
             #expect(digest.count == 64 && digest.allSatisfy(\.isHexDigit))
         }
     }

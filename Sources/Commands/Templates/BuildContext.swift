@@ -8,7 +8,25 @@ import Wire
 struct BuildContext: Sendable {
     /// Absolute.
     let directory: String
+    /// What is not sent, whatever names it.
+    let ignored: IgnoredFiles
     let client: CallClient
+
+    /// - Parameter dockerfile: its own list, `DOCKERFILE.dockerignore`, comes before that of the directory.
+    init(directory: String, dockerfile: String, client: CallClient) throws {
+        self.directory = directory
+        self.client = client
+        let lists = ["\(dockerfile).dockerignore", "\(directory)/.dockerignore"]
+        guard let list = lists.first(where: { Files.exists($0) }) else {
+            ignored = IgnoredFiles(parsing: "")
+            return
+        }
+        do {
+            ignored = IgnoredFiles(parsing: String(decoding: try Files.read(list), as: UTF8.self))
+        } catch {
+            throw CommandsError(.unusableInput, "'\(list)' can not be read", cause: error)
+        }
+    }
 
     /// Sends what a `COPY` names, unless the daemon has it, and gives the hash that stands for it.
     ///
@@ -18,7 +36,15 @@ struct BuildContext: Sendable {
         guard !names.isEmpty else {
             throw CommandsError(.unusableInput, "line \(line): there is no '\(source)' in '\(directory)'")
         }
-        return try await upload(names, in: directory)
+        if ignored.isEmpty { return try await upload(names, in: directory) }
+        let kept = names.flatMap { self.kept(below: $0) }
+        guard !kept.isEmpty else {
+            throw CommandsError(
+                .unusableInput,
+                "line \(line): of '\(source)' in '\(directory)' there is nothing that its .dockerignore does not leave out"
+            )
+        }
+        return try await upload(kept, in: directory, isWhole: true)
     }
 
     /// The same for a text that is in the Dockerfile itself.
@@ -30,13 +56,37 @@ struct BuildContext: Sendable {
         return try await upload([name], in: place)
     }
 
-    private func upload(_ names: [String], in directory: String) async throws -> String {
-        let hash = try await Self.hash(names, in: directory)
+    /// What stays of a file or a directory, each name for itself.
+    private func kept(below name: String) -> [String] {
+        let path = name == "." ? "" : name
+        let isOut = !path.isEmpty && ignored.contains(path)
+        if isOut, !ignored.hasExceptions { return [] }
+        var below: [String] = []
+        if Files.isDirectory("\(directory)/\(name)"), !Self.isLink("\(directory)/\(name)") {
+            for entry in Files.list("\(directory)/\(name)").sorted() {
+                below += kept(below: path.isEmpty ? entry : "\(path)/\(entry)")
+            }
+        }
+        return isOut && below.isEmpty ? [] : [name] + below
+    }
+
+    private static func isLink(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+    }
+
+    /// - Parameter isWhole: whether `names` are all there is, and directories among them are sent without what is in them.
+    private func upload(_ names: [String], in directory: String, isWhole: Bool = false) async throws -> String {
+        let list = "\(Program.variable("TMPDIR") ?? "/tmp")/martlet-names-\(Random.name(10))"
+        try Files.write(names.flatMap { Array($0.utf8) + [0] }, to: list)
+        defer { try? Files.remove(list) }
+        let chosen = ["--null", isWhole ? "--no-recursion" : "--recursion", "--files-from=\(list)"]
+        let hash = try await Self.hash(chosen, in: directory)
         if try await client.call(FindTemplateFiles.self, .init(hash: hash)).isPresent { return hash }
         let program = try Program("tar", [])
         let tar = try PipedChild(
             path: program.path,
-            arguments: ["tar", "--create", "--gzip", "--format=gnu", "--sort=name", "--file=-", "--"] + names,
+            arguments: ["tar", "--create", "--gzip", "--format=gnu", "--sort=name", "--file=-"] + chosen,
             environment: program.environment,
             directory: directory
         )
@@ -65,11 +115,11 @@ struct BuildContext: Sendable {
     }
 
     /// Of names, modes and contents, and not of times and owners: the same files have the same hash in every checkout.
-    private static func hash(_ names: [String], in directory: String) async throws -> String {
+    private static func hash(_ chosen: [String], in directory: String) async throws -> String {
         let script = """
-            tar --create --format=gnu --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --file=- -- "$@" | sha256sum
+            tar --create --format=gnu --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --file=- "$@" | sha256sum
             """
-        let output = try await Program("/bin/sh", ["-c", script, "sh"] + names, directory: directory).run()
+        let output = try await Program("/bin/sh", ["-c", script, "sh"] + chosen, directory: directory).run()
         guard output.status.isSuccess, output.text.count > 64, output.errorText.isEmpty else {
             let words = TerminalText.line(String(output.errorText.prefix(400)))
             throw CommandsError(.toolFailed, "The files in '\(directory)' could not be read: \(words)")

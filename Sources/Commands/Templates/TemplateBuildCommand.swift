@@ -21,6 +21,10 @@ enum TemplateBuildCommand {
             """,
         examples: [
             .init("martlet template build claude", "Build what 'martlet run' uses"),
+            .init(
+                "martlet template build claude --claude-version 2.1.320",
+                "The same with another version of Claude Code"
+            ),
             .init("martlet template build base", "Build what programs for E2B use unless they name another"),
             .init(
                 "martlet template build mine --dockerfile Dockerfile --memory 2G --start ./serve --ready 'curl -s localhost'",
@@ -37,15 +41,34 @@ enum TemplateBuildCommand {
                 default: .value("."),
                 completion: .directories
             ), .value("--from", "IMAGE", "The template or image to begin with, instead of a Dockerfile", group: custom),
+            .value(
+                "--registry-user",
+                "NAME",
+                "Who logs in to the image's registry; the password is in MARTLET_REGISTRY_PASSWORD",
+                group: custom
+            ),
             .repeated("--build-arg", "NAME=VALUE", "A value for an ARG of the Dockerfile", group: custom),
             .value("--start", "COMMAND", "Runs in every sandbox from its first moment", group: custom),
             .value("--ready", "COMMAND", "Succeeds when what --start started is ready", group: custom),
+            .value(
+                "--step-limit",
+                "DURATION",
+                "After which a RUN is ended as one that hangs",
+                group: custom,
+                default: .described("an hour")
+            ),
             .value(
                 "--claude-binary",
                 "FILE",
                 "Claude Code executable of this machine to put in",
                 default: .described("the pinned version, downloaded"),
                 completion: .files
+            ),
+            .value(
+                "--claude-version",
+                "VERSION",
+                "Claude Code of this version, as PyPI has it, or 'latest'",
+                default: .described("the pinned version")
             ), .flag("--no-cache", "Make everything anew"),
             .value("--cpu", "N", "Processors", default: .described("those of what it is made from")),
             .value("--memory", "SIZE", "Memory: 1G, 1536M", default: .described("that of what it is made from")),
@@ -54,6 +77,8 @@ enum TemplateBuildCommand {
         ],
         exclusive: [
             ["--dockerfile", "--from"], ["--claude-binary", "--dockerfile"], ["--claude-binary", "--from"],
+            ["--claude-version", "--dockerfile"], ["--claude-version", "--from"],
+            ["--claude-version", "--claude-binary"],
         ],
         arguments: [Positional("NAME", "The recipe, or the new name", completion: .values(BuildTemplate.recipes))],
         run: run
@@ -104,6 +129,7 @@ enum TemplateBuildCommand {
             }
             request.claudeBinary = real
         }
+        request.claudeVersion = invocation.value("--claude-version")
         request.processors = try invocation.integer("--cpu", in: 1...64)
         request.memoryMiB = try invocation.byteCount("--memory", in: 128 << 20...1 << 40).map { $0 >> 20 }
         request.diskMiB = try invocation.byteCount("--disk", in: 512 << 20...1 << 44).map { $0 >> 20 }
@@ -149,14 +175,33 @@ enum TemplateBuildCommand {
             guard let directory = Files.resolved(place), Files.isDirectory(directory) else {
                 throw CommandsError(.unusableInput, "There is no directory '\(place)'")
             }
-            spec = try await TemplateSpec(file, from: BuildContext(directory: directory, client: daemon.client))
+            let context = try BuildContext(
+                directory: directory,
+                dockerfile: invocation.value("--dockerfile") ?? "",
+                client: daemon.client
+            )
+            spec = try await TemplateSpec(file, from: context)
         } else if let image = invocation.value("--from") {
             spec = TemplateSpec(fromImage: absolute(image))
-        } else if invocation.value("--start") != nil || invocation.value("--ready") != nil {
-            throw CommandsError(.unusableInput, "--start and --ready need --dockerfile or --from")
+        } else if let option = ["--start", "--ready", "--step-limit", "--registry-user"].first(where: {
+            invocation.value($0) != nil
+        }) {
+            throw CommandsError(.unusableInput, "\(option) needs --dockerfile or --from")
+        }
+        if let user = invocation.value("--registry-user") {
+            guard let password = Program.variable("MARTLET_REGISTRY_PASSWORD"), !password.isEmpty else {
+                throw CommandsError(
+                    .unusableInput,
+                    "--registry-user needs the password in the variable MARTLET_REGISTRY_PASSWORD"
+                )
+            }
+            spec?.fromImageRegistry = RegistryLogin(type: "registry", username: user, password: password)
         }
         if let command = invocation.value("--start") { spec?.startCmd = command }
         if let command = invocation.value("--ready") { spec?.readyCmd = command }
+        if let limit = try invocation.duration("--step-limit", in: .seconds(1)...(.seconds(7 * 86_400))) {
+            spec?.stepSeconds = Int(limit / .seconds(1))
+        }
         request.spec = spec
         return request
     }

@@ -9,7 +9,8 @@ enum TemplateCommands {
         aliases: ["templates"],
         summary: "Build, list and remove templates",
         subcommands: [
-            list, TemplateBuildCommand.command, show, logs, tag, remove, usage,
+            list, TemplateBuildCommand.command, show, logs, tag, remove, TemplateArchiveCommands.export,
+            TemplateArchiveCommands.take, usage,
         ],
         group: "Upkeep"
     )

@@ -1,3 +1,4 @@
+import Access
 import FoundationEssentials
 import Glibc
 import Linux
@@ -20,6 +21,22 @@ extension TemplateBuilds {
         let previous = templates.pointedBuilds()
         try templates.tag(name, tags)
         for id in previous.subtracting(templates.pointedBuilds()) { await told(id) }
+    }
+
+    /// Writes a template into a file, whole or not at all, and gives the file's size.
+    package func export(_ name: String, to path: String) async throws -> Int64 {
+        try await TemplateExport(templates: templates, pins: builder.pins).write(name, to: path)
+    }
+
+    /// Takes in a template from a file that ``export(_:to:)`` wrote, under another name if one is given.
+    package func importTemplate(from path: String, as name: String?) async throws -> TemplateManifest {
+        let previous = templates.pointedBuilds()
+        let taking = TemplateImport(engine: engine, home: home, templates: templates, builder: builder)
+        let manifest = try await taking.take(path, as: name) { [self] name in
+            try await claim(name, for: .installation)
+        }
+        for id in previous.subtracting(templates.pointedBuilds()) { await told(id) }
+        return manifest
     }
 
     /// What takes space, the templates first.

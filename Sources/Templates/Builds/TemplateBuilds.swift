@@ -72,10 +72,7 @@ package final class TemplateBuilds: Sendable {
         for tag in tags where !TemplateStore.isName(tag) {
             throw TemplateError(.invalidRequest, "'\(tag)' can not be a tag: \(TemplateStore.nameRule)")
         }
-        guard try await self.owner(of: name.name) ?? owner == owner else {
-            throw TemplateError(.conflict, "The name '\(name.name)' is taken")
-        }
-        try await records.setOwner(owner, of: name.name)
+        try await claim(name, for: owner)
         let wished = (name.tag == TemplateName.defaultTag ? [] : [name.tag]) + tags
         var all: [String] = []
         for tag in wished.isEmpty ? [TemplateName.defaultTag] : wished where !all.contains(tag) { all.append(tag) }
@@ -93,6 +90,16 @@ package final class TemplateBuilds: Sendable {
         try await records.insert(record)
         state.withLock { $0.records[record.id] = record }
         return record
+    }
+
+    /// Takes a name, if it is nobody's.
+    ///
+    /// - Throws: ``TemplateError/Code/conflict`` for a name that is somebody else's.
+    func claim(_ name: TemplateName, for owner: Owner) async throws {
+        guard try await self.owner(of: name.name) ?? owner == owner else {
+            throw TemplateError(.conflict, "The name '\(name.name)' is taken")
+        }
+        try await records.setOwner(owner, of: name.name)
     }
 
     /// Whose a name is: of what was there before names had owners, the installation's. Nil for a name that is free.
@@ -132,7 +139,8 @@ package final class TemplateBuilds: Sendable {
                 let manifest = try await permits.withPermit { [self] in try await build(record, spec, log) }
                 await finish(record, log, .success(manifest))
             } catch {
-                await finish(record, log, .failure(error))
+                // What a cancelled step says of its end, a connection that was cut among it, is not why the build ended.
+                await finish(record, log, .failure(Task.isCancelled ? CancellationError() : error))
             }
         }
         state.withLock { $0.tasks[id] = task }

@@ -81,7 +81,8 @@ struct ImageImport: Sendable {
             try await withAuthorization { [self] authorization in
                 _ = try await Tools.run(
                     "skopeo",
-                    ["--insecure-policy", "copy", "--quiet"] + tls("--src-tls-verify")
+                    ["--insecure-policy", "copy", "--quiet"]
+                        + tls("--src-tls-verify")
                         + authorization.map { $0 == "--authfile" ? "--src-authfile" : $0 }
                         + [transport, "oci:\(layout):\(Self.tag)"],
                     failure: (.downloadFailed, "The image '\(transport)' was not fetched")

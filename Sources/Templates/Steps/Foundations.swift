@@ -214,6 +214,8 @@ private struct FoundationWorkshop: Workshop {
 
     func check(_ layers: [Layer]) async throws {}
 
+    func claude(_ version: String) async throws -> ClaudeCode { ClaudeCode() }
+
     func make(
         _ layer: Layer,
         in place: LayerStore.Workplace,

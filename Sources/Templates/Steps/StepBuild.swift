@@ -113,7 +113,8 @@ struct StepBuild: Sendable {
             for (index, step) in plan.enumerated() { say("CACHED", step, index) }
             return try await located(Self.finalStep) { try await publishAgain(same, record) }
         }
-        let machine = try await perform(plan, on: foundation)
+        let limit = spec.stepSeconds.map { Duration.seconds($0) } ?? StepRunner.defaultLimit
+        let machine = try await perform(plan, on: foundation, limit)
         do {
             let manifest = try await located(Self.finalStep) {
                 let final = StepLog(log: log, step: Self.finalStep)
@@ -131,7 +132,7 @@ struct StepBuild: Sendable {
     // MARK: Steps
 
     /// Gives a machine in which all steps are done.
-    private func perform(_ plan: [Planned], on foundation: Foundation) async throws -> StepMachine {
+    private func perform(_ plan: [Planned], on foundation: Foundation, _ limit: Duration) async throws -> StepMachine {
         let cache = StepCache(home, identity: engine.identity)
         var done = 0
         var saved: SavedMachine?
@@ -151,7 +152,7 @@ struct StepBuild: Sendable {
             )
         }
         do {
-            for index in done..<plan.count { try await perform(plan[index], index, &machine, foundation, cache) }
+            for index in done..<plan.count { try await perform(plan[index], index, &machine, foundation, cache, limit) }
             return machine
         } catch {
             await machine.destroy()
@@ -164,7 +165,8 @@ struct StepBuild: Sendable {
         _ index: Int,
         _ machine: inout StepMachine,
         _ foundation: Foundation,
-        _ cache: StepCache
+        _ cache: StepCache,
+        _ limit: Duration
     ) async throws {
         say("STEP", step, index)
         let label = "\(index + 1)"
@@ -176,7 +178,8 @@ struct StepBuild: Sendable {
             let files = files
             // A machine that ends by itself, or by its disk, must not be waited for.
             try await Self.whileRunning(engineMachine) {
-                try await StepRunner(guest: guest, files: files, log: stepLog).run(step.instruction, in: step.context)
+                try await StepRunner(guest: guest, files: files, log: stepLog, limit: limit)
+                    .run(step.instruction, in: step.context)
             }
             guard step.changesGuest else { return }
             try await atMoment(.keep)

@@ -8,9 +8,10 @@ struct StepRunner: Sendable {
     let guest: GuestLink
     let files: UploadedFiles
     let log: StepLog
+    /// After which a command is taken for one that hangs.
+    var limit = StepRunner.defaultLimit
 
-    /// After which a step is taken for one that hangs.
-    static let limit = Duration.seconds(3600)
+    static let defaultLimit = Duration.seconds(3600)
     private static let shells = ["/bin/bash", "/bin/sh"]
 
     /// - Parameter context: what the steps before have set; what this one sets is not in it yet.
@@ -40,10 +41,28 @@ struct StepRunner: Sendable {
     // MARK: RUN
 
     private func run(_ command: String, user: String, in context: StepContext) async throws {
-        let status = try await shell(command, user: user, in: context) { log.output($0, isError: $1) }
-        guard status == "exit status 0" else {
-            throw TemplateError(.stepFailed, "failed to run command '\(command)': \(status)")
+        let wantsOut = Latch<Void>()
+        let status = try await shell(command, user: user, in: context, limit: limit) { line, isError in
+            log.output(line, isError: isError)
+            if Self.isWayOutMissing(line) { wantsOut.set(()) }
         }
+        guard status == "exit status 0" else {
+            let reason = wantsOut.current == nil ? "" : "; \(Self.noWayOut)"
+            throw TemplateError(.stepFailed, "failed to run command '\(command)': \(status)\(reason)")
+        }
+    }
+
+    /// What a person ought to know whose command failed for want of a network.
+    static let noWayOut = "a build has no way to the internet: copy what it needs, see docs/templates.md"
+
+    /// Whether a tool complains, in the words of glibc, musl, curl, apt or pip, that it finds nobody out there.
+    static func isWayOutMissing(_ line: String) -> Bool {
+        [
+            "Could not resolve", "Temporary failure in name resolution", "Temporary failure resolving",
+            "Name or service not known", "Network is unreachable", "Network unreachable", "bad address '",
+            "Failed to establish a new connection", "getaddrinfo EAI_AGAIN", "Failed to connect to",
+            "Couldn't connect to server",
+        ].contains { line.contains($0) }
     }
 
     /// Runs a command as sandboxes run theirs, and gives how it ended in words.
@@ -51,7 +70,7 @@ struct StepRunner: Sendable {
         _ command: String,
         user: String,
         in context: StepContext,
-        limit: Duration = StepRunner.limit,
+        limit: Duration = StepRunner.defaultLimit,
         _ line: @Sendable @escaping (String, _ isError: Bool) -> Void
     ) async throws -> String {
         var program = try await self.command(command, user: user, in: context)
@@ -75,6 +94,12 @@ struct StepRunner: Sendable {
                 throw CallError(.dataLoss, "The guest's stream ended before the command did")
             }
         } catch let error as CallError {
+            if error.code == .deadlineExceeded {
+                throw TemplateError(
+                    .stepFailed,
+                    "failed to run command '\(command)': it did not end within \(Int(limit / .seconds(1))) seconds and was ended"
+                )
+            }
             throw TemplateError(
                 .stepFailed,
                 "failed to run command '\(command)': command failed: \(error.code.rawValue): \(error.message)"

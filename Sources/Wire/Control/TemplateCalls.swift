@@ -60,6 +60,8 @@ public enum BuildTemplate: StreamingCall {
         public var spec: TemplateSpec?
         /// A Claude Code executable on the host to use instead of the pinned one.
         public var claudeBinary: String?
+        /// A version of Claude Code to use instead of the pinned one, as PyPI has it; `latest` is the newest there.
+        public var claudeVersion: String?
         public var processors: Int?
         public var memoryMiB: Int?
         public var diskMiB: Int?
@@ -180,6 +182,50 @@ public enum TagTemplate: UnaryCall {
             self.name = name
             self.tags = tags
         }
+    }
+}
+
+/// Writes a template into a file of the daemon's host. A caller that goes away ends it.
+public enum ExportTemplate: StreamingCall {
+    public static let name = "martlet.v1.Templates/Export"
+
+    public struct Request: Codable, Sendable, Hashable {
+        /// With a tag behind a colon, or without.
+        public var name: String
+        /// Absolute.
+        public var path: String
+        public init(name: String, path: String) {
+            self.name = name
+            self.path = path
+        }
+    }
+
+    /// One, at the end.
+    public struct Event: Codable, Sendable, Hashable {
+        public var bytes: Int64
+        public init(bytes: Int64) { self.bytes = bytes }
+    }
+}
+
+/// Takes in a template from a file of the daemon's host. A caller that goes away ends it.
+public enum ImportTemplate: StreamingCall {
+    public static let name = "martlet.v1.Templates/Import"
+
+    public struct Request: Codable, Sendable, Hashable {
+        /// Absolute.
+        public var path: String
+        /// Nil for the name that it had.
+        public var name: String?
+        public init(path: String, name: String? = nil) {
+            self.path = path
+            self.name = name
+        }
+    }
+
+    /// One, at the end.
+    public struct Event: Codable, Sendable, Hashable {
+        public var template: TemplateInfo
+        public init(template: TemplateInfo) { self.template = template }
     }
 }
 

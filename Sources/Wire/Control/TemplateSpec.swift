@@ -18,6 +18,8 @@ public struct TemplateSpec: Codable, Sendable, Hashable {
     public var startCmd: String?
     /// Succeeds when what ``startCmd`` started is ready.
     public var readyCmd: String?
+    /// After how many seconds a `RUN` is taken for one that hangs, and ended; nil for an hour.
+    public var stepSeconds: Int?
 
     public init(fromTemplate: String? = nil, fromImage: String? = nil, steps: [TemplateStep] = []) {
         self.fromTemplate = fromTemplate
