@@ -27,10 +27,10 @@ struct LineParser {
                 if let answer = try descend(word) { return answer }
             } else {
                 arguments.append(word)
-                if path.command.passesThrough {
+                // The name of a program ends the options: all behind it, a separator too, is the program's own.
+                if path.command.passesThrough, arguments.count >= path.command.arguments.count {
                     optionsEnded = true
-                    // A separator says where the program begins; behind the program's name it is the program's own.
-                    if arguments.count >= path.command.arguments.count { separatorSeen = true }
+                    separatorSeen = true
                 }
             }
         }

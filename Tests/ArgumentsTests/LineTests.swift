@@ -24,7 +24,8 @@ import Testing
         (["exec", "-it", "ID", "sh", "-c", "--help"], "martlet exec <ID> <sh> <-c> <--help>"),
         (["exec", "ID", "--", "ls", "--", "x"], "martlet exec <ID> <ls> <--> <x>"),
         (["exec", "--", "ID", "ls"], "martlet exec <ID> <ls>"),
-        (["exec", "ID", "-t"], "martlet exec <ID> <-t>"),
+        (["exec", "ID", "-it", "sh", "-t"], "martlet exec <ID> <sh> <-t>"),
+        (["exec", "ID", "-t", "--", "-x"], "martlet exec <ID> <-x>"),
     ])
     func `names a command and its arguments`(_ words: [String], _ expected: String) {
         #expect(meaning(words) == expected)

@@ -14,7 +14,7 @@ enum ConnectCommand {
             """,
         examples: [
             .init("martlet sandbox connect i3k9", "A shell"),
-            .init("martlet sandbox connect --user root i3k9 -- claude", "Claude Code, to talk to"),
+            .init("martlet sandbox connect i3k9 --user root -- claude", "Claude Code, to talk to"),
             .init("martlet sandbox connect --session main i3k9", "A shell that stays, or back to it"),
             .init("martlet sandbox terminals i3k9", "What there is to come back to"),
         ],
