@@ -83,7 +83,9 @@ struct Benchmark: Sendable {
             let templates = TemplateBenchmarks(daemon: daemon, isQuick: isQuick)
             if isTemplatesOnly {
                 await report.measure("A template of one step") { try await templates.all() }
-                await report.measure("The template 'claude' from nothing") { try await templates.fromNothing() }
+                if !isQuick {
+                    await report.measure("The template 'claude' from nothing") { try await templates.fromNothing() }
+                }
                 return report
             }
             let sandboxes = SandboxBenchmarks(daemon: daemon, isQuick: isQuick)
