@@ -22,6 +22,8 @@ extension CallRouter {
                     onTimeout: request.pausesOnTimeout == true ? .pause : .kill,
                     resumesOnTraffic: request.resumesOnTraffic ?? false
                 )
+                // Saving takes a moment of the sandbox's time.
+                new.checkpointInterval = request.checkpointInterval.map { .seconds(max(1, min($0, 1e7))) }
                 let wish = new
                 let made = try await sandboxes.create(wish) { try? await context.exchange.clientGone() }
                 guard let made else { throw CallError(.canceled, "The caller went away") }

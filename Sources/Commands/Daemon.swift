@@ -223,6 +223,9 @@ enum Daemon {
                     try await door.renew(log); return nil
                 }
             }
+            group.addTask {
+                try await sandboxes.compressIdle(); return nil
+            }
             group.addTask { try await stop.value() }
             // SIGTERM, as a service manager sends for a restart, leaves sandboxes running for the next daemon to find; a person
             // at the terminal ends them.

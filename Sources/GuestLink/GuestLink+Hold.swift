@@ -5,19 +5,21 @@ import Wire
 
 extension GuestLink {
     /// How long a guest may take until its processes stand still.
-    private static var patience: Duration { .seconds(10) }
+    package static var patience: Duration { .seconds(10) }
 
     /// Runs `body` while the guest's processes stand still; they go on when it has ended, or when this process has.
     ///
     /// A machine that `body` makes from this one runs none of them before it has its own identity.
     ///
     /// - Throws: ``CallError`` `unimplemented` for a guest of a template that is too old to know this.
-    package func holding<Result: Sendable>(_ body: @Sendable @escaping () async throws -> Result) async throws -> Result
-    {
+    package func holding<Result: Sendable>(
+        within patience: Duration = Self.patience,
+        _ body: @Sendable @escaping () async throws -> Result
+    ) async throws -> Result {
         let head = RequestHead(method: "POST", target: GuestProtocol.holdPath, headers: calls.headers)
         let stream: any ByteStream
         do {
-            stream = try await withDeadline(Self.patience) { [http] in
+            stream = try await withDeadline(patience) { [http] in
                 let stream = try await http.upgrade(head, to: GuestProtocol.holdUpgrade)
                 do {
                     try await Self.readHeld(stream)
@@ -34,7 +36,7 @@ extension GuestLink {
             )
         } catch {
             // They may stand still all the same. In a task of its own: also whoever lost patience must not leave them so.
-            await Task { try? await withDeadline(Self.patience) { try await self.endHolds() } }.value
+            await Task { try? await withDeadline(patience) { try await self.endHolds() } }.value
             throw error
         }
         defer { stream.close() }

@@ -149,7 +149,9 @@ final class MachinePool: Sendable {
             state.starts[number] = Task {
                 // A close cuts the wait short, and the machine is not started.
                 if delay > .zero { try? await withDeadline(delay) { try await self.closing.value() } }
-                let isWanted = self.state.withLock { !$0.isClosed && !$0.dropped.contains(build) }
+                // Machines that wait are a luxury: a host short of memory has better uses for it.
+                let hasRoom = HostMemory.hasRoom(for: template.manifest.memoryBytes)
+                let isWanted = hasRoom && self.state.withLock { !$0.isClosed && !$0.dropped.contains(build) }
                 let waiting = isWanted ? try? await self.startWaiting(template) : nil
                 let isKept = self.state.withLock { state in
                     state.filling[build, default: 1] -= 1

@@ -13,6 +13,8 @@ package struct NewSandbox: Sendable {
     package var keyID: String?
     package var ingress = IngressPolicy()
     package var lifecycle = Lifecycle()
+    /// How often it is saved while it runs; nil is never.
+    package var checkpointInterval: Duration?
 
     package init(
         template: String,

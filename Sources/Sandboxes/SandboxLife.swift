@@ -172,6 +172,15 @@ struct SandboxLife<Stay: Sendable & Hashable>: Sendable {
         return true
     }
 
+    /// It was saved and goes on: this is what is left of it when its machine is lost.
+    ///
+    /// - Returns: false when it runs no more.
+    mutating func keep(_ saved: SavedState) -> Bool {
+        guard case .running = phase else { return false }
+        record.saved = saved
+        return true
+    }
+
     /// It could not be saved, or nobody could be told so.
     ///
     /// - Parameter previous: what was saved of it before.

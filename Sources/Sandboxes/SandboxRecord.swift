@@ -73,6 +73,8 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     package var saved: SavedState?
     /// Whether that is all there is of it.
     package var isPaused: Bool?
+    /// How often it is saved while it runs, in seconds; nil is never.
+    package var checkpointInterval: Double?
     private var ownerName: Owner?
     private var lifecycleChoice: Lifecycle?
 
@@ -81,7 +83,7 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
 
     private enum CodingKeys: String, CodingKey {
         case id, template, buildID, machine, created, ends, metadata, manifest, ingress, trafficToken, keyID, lifetime,
-            saved, isPaused
+            saved, isPaused, checkpointInterval
         case ownerName = "owner"
         case lifecycleChoice = "lifecycle"
     }
@@ -108,6 +110,7 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
         keyID = request.keyID
         ownerName = request.owner
         lifecycleChoice = request.lifecycle
+        checkpointInterval = request.checkpointInterval.map { $0 / .seconds(1) }
     }
 
     /// One that goes on from where this one is, under its own name; what opens it is new.

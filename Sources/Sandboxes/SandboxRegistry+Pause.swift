@@ -8,7 +8,7 @@ import Wire
 
 /// Sandboxes that come to rest and go on.
 ///
-///     pause    guest's last words ─► machine stands ─► snapshot on disk ─► record: paused ─► machine destroyed, older snapshot gone
+///     pause    guest's last words ─► processes held ─► machine stands ─► snapshot on disk ─► record: paused ─► machine destroyed, older snapshot gone
 ///     resume   snapshot checked ─► machine ─► clock, entropy ─► record: running ─► tunnels, deadline
 ///
 /// The records are the points of no return. Before the first, a daemon that starts again finds the machine and lets it go on;
@@ -17,6 +17,8 @@ import Wire
 extension SandboxRegistry {
     /// How long a guest may take to find out that it goes on.
     private static let renewalLimit = Duration.seconds(20)
+    /// And until its processes stand still.
+    private static let holdLimit = Duration.seconds(3)
 
     /// Saves a sandbox as it is and ends its machine.
     ///
@@ -76,10 +78,26 @@ extension SandboxRegistry {
         let last = (try? await samples) ?? []
         sandbox.restingSamples.withLock { $0 = last }
         try await beforeTurn(.suspend)
-        let checkpoint = try await stay.machine.suspend()
+        let checkpoint = try await suspend(sandbox, stay)
         try await beforeTurn(.save)
         let manifest = try await snapshots.save(checkpoint.saved, as: name, origin: sandbox.template.origin)
         return SavedState(snapshot: name, at: manifest.created)
+    }
+
+    /// Lets the machine stand still, with its processes held: when it goes on they do so once there is new randomness and the
+    /// time is right, and not a moment before.
+    private func suspend(_ sandbox: Sandbox, _ stay: Stay) async throws -> Checkpoint {
+        let isHeld = Mutex(false)
+        do {
+            return try await sandbox.link.holding(within: Self.holdLimit) {
+                isHeld.withLock { $0 = true }
+                return try await stay.machine.suspend()
+            }
+        } catch let error {
+            guard !isHeld.withLock({ $0 }), stay.machine.ended.current == nil else { throw error }
+            // A guest that does not answer is saved all the same.
+            return try await stay.machine.suspend()
+        }
     }
 
     /// A sandbox that could not be saved runs as if nothing had been.

@@ -221,6 +221,7 @@ package final class SandboxRegistry: Sendable {
             try? await stay.machine.ended.value()
             await lost(sandbox, stay)
         }
+        saveNowAndThen(sandbox, stay)
         watchDeadline(of: sandbox)
     }
 

@@ -158,4 +158,35 @@ struct `a sandbox that is paused` {
             }
         }
     }
+
+    @Test func `is saved now and then while it runs, if that was asked for, and loses no more with its machine`()
+        async throws
+    {
+        try await Installation.with(starts: false) { martlet in
+            try await Installation.slots.withPermit {
+                try await martlet.start(["--pool", "0"])
+                let made = try await martlet.martlet(["create", "--checkpoint", "1s"])
+                let id = made.text.filter { !$0.isWhitespace }
+                let sandbox = try await martlet.client.call(GetSandbox.self, SandboxReference(id: id))
+                try await martlet.startKeeper(in: sandbox)
+                let secret = try await martlet.askKeeper(of: sandbox)
+                // Twice: the first may have begun before the keeper was asked.
+                for _ in 0..<2 {
+                    let before = Set(martlet.savedSnapshots)
+                    try await retrying(every: .milliseconds(50), for: .seconds(120)) {
+                        let now = martlet.savedSnapshots
+                        return now.isEmpty || !before.isDisjoint(with: now) ? nil : ()
+                    }
+                }
+                kill(sandbox.processID, SIGKILL)
+                try await retrying(every: .milliseconds(20), for: .seconds(60)) {
+                    try await martlet.state(of: sandbox).state == .paused ? () : nil
+                }
+                let resumed = try await martlet.client.call(ResumeSandbox.self, .init(id: id)).sandbox
+                #expect(try await martlet.askKeeper(of: resumed) == [secret[0], "2"])
+                try await martlet.martlet(["kill", id])
+                #expect(martlet.savedSnapshots.isEmpty)
+            }
+        }
+    }
 }

@@ -178,4 +178,14 @@ private func saved(_ name: String, _ seconds: Double) -> SavedState {
         #expect(life.moveEnd { $0.map { max($0, time(5)) } } == .unchanged)
         #expect(life.record.ends == time(10))
     }
+
+    @Test func `keeps what is saved of it while it runs, and no longer`() throws {
+        var life = try life(ends: nil)
+        #expect(life.keep(first) == true)
+        #expect(life.record.saved == first && life.record.isPaused == nil)
+        #expect(life.lose(1) == .rests)
+        #expect(life.phase == .paused(first))
+        #expect(life.keep(second) == false)
+        #expect(life.record.saved == first)
+    }
 }

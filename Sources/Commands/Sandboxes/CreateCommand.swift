@@ -19,6 +19,12 @@ enum CreateCommand {
         "--pause-on-timeout",
         "Pause it when its time is over, in place of ending it"
     )
+    private static let saving = Option.value(
+        "--checkpoint",
+        "TIME",
+        "Save it this often while it runs: what is lost with its machine is no more than that",
+        default: .described("never")
+    )
     private static let resuming = Option.flag("--resume-on-traffic", "Let a request to it resume it when it is paused")
 
     static let plain = Command(
@@ -28,7 +34,7 @@ enum CreateCommand {
         options: [
             SharedOptions.environment, SandboxOptions.metadata,
             .value("--timeout", "TIME", "End it after: 90s, 10m, 1h30m", default: .described("never")),
-            pausing, resuming, SharedOptions.output,
+            pausing, resuming, saving, SharedOptions.output,
         ],
         arguments: [template],
         group: "Sandboxes"
@@ -66,7 +72,7 @@ enum CreateCommand {
                 "End it after: 90s, 10m, 1h30m; counted from when its terminal is left or lost",
                 default: .described("never; 30s after its terminal is lost")
             ), SandboxOptions.user, SandboxOptions.directory, SharedOptions.environment, SandboxOptions.metadata,
-            pausing, resuming,
+            pausing, resuming, saving,
         ],
         arguments: [template]
     ) { invocation in
@@ -91,7 +97,8 @@ enum CreateCommand {
             metadata: try SharedOptions.pairs("--metadata", invocation),
             lifetime: lifetime.map { $0 / .seconds(1) },
             pausesOnTimeout: invocation.flag("--pause-on-timeout"),
-            resumesOnTraffic: invocation.flag("--resume-on-traffic")
+            resumesOnTraffic: invocation.flag("--resume-on-traffic"),
+            checkpointInterval: try SandboxOptions.lifetime("--checkpoint", invocation).map { $0 / .seconds(1) }
         )
     }
 

@@ -66,6 +66,8 @@ public enum CreateSandbox: UnaryCall {
         public var pausesOnTimeout: Bool?
         /// Whether a request to it lets it go on when it is paused.
         public var resumesOnTraffic: Bool?
+        /// Seconds between two times at which it is saved while it runs; nil means never.
+        public var checkpointInterval: Double?
 
         public init(
             template: String,
@@ -73,7 +75,8 @@ public enum CreateSandbox: UnaryCall {
             metadata: [String: String] = [:],
             lifetime: Double? = nil,
             pausesOnTimeout: Bool? = nil,
-            resumesOnTraffic: Bool? = nil
+            resumesOnTraffic: Bool? = nil,
+            checkpointInterval: Double? = nil
         ) {
             self.template = template
             self.environment = environment
@@ -81,6 +84,7 @@ public enum CreateSandbox: UnaryCall {
             self.lifetime = lifetime
             self.pausesOnTimeout = pausesOnTimeout
             self.resumesOnTraffic = resumesOnTraffic
+            self.checkpointInterval = checkpointInterval
         }
     }
 }
