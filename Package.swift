@@ -96,7 +96,7 @@ let package = Package(
         module("QEMUMachines", ["CLinux", "Linux", "Machines", "Wire"]),
         module("Snapshots", ["CLinux", "CZstd", "Linux", "Machines", "Records", "Wire"]),
         module("Access", ["Linux", "Records", "TLS", "COpenSSL", "Wire"]),
-        module("Volumes", ["CLinux", "Linux", "Records", "Access", "TLS"]),
+        module("Volumes", ["CLinux", "Linux", "Records", "Access", "TLS", "Wire"]),
         module("Sandboxes", ["Linux", "HTTP", "Machines", "Snapshots", "GuestLink", "Records", "Access", "Wire"]),
         module(
             "Templates",
@@ -112,7 +112,7 @@ let package = Package(
             "Runs",
             [
                 "Linux", "HTTP", "Wire", "RPC", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Gateway",
-                "Records", "Cassettes",
+                "Records", "Cassettes", "Volumes", "Access",
             ]
         ),
         module("Router", ["Linux", "HTTP", "TLS", "RPC", "Wire", "GuestLink", "Sandboxes"]),
@@ -135,7 +135,7 @@ let package = Package(
             "API",
             [
                 "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Snapshots",
-                "Templates", "Router", "Runs", "Access", "E2B", "Gateway", "Freestyle",
+                "Templates", "Router", "Runs", "Access", "E2B", "Gateway", "Freestyle", "Volumes",
             ]
         ),
         module(
@@ -166,7 +166,7 @@ let package = Package(
         tests("RecordsTests", ["Records"]),
         tests("AccessTests", ["Access", "Records", "Linux", "Wire"]),
         tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
-        tests("VolumesTests", ["CLinux", "Volumes", "Access", "Records", "Linux"]),
+        tests("VolumesTests", ["CLinux", "Volumes", "Access", "Records", "Linux", "Wire"]),
         tests("E2BTests", ["E2B", "Access", "Sandboxes", "Volumes", "HTTP", "TLS", "Linux", "Records", "Wire"]),
         tests("FreestyleTests", ["Freestyle", "Access", "HTTP", "Linux", "Records", "Wire"]),
         tests("SecretsTests", ["Secrets", "Linux", "Records", "Wire"]),

@@ -5,10 +5,11 @@ import Linux
 import Machines
 import RPC
 import Sandboxes
+import Volumes
 import Wire
 
 extension CallRouter {
-    mutating func addSandboxCalls(_ sandboxes: SandboxRegistry) {
+    mutating func addSandboxCalls(_ sandboxes: SandboxRegistry, _ volumes: VolumeStore) {
         on(CreateSandbox.self) { request, context in
             try await refusing {
                 var new = NewSandbox(
@@ -24,6 +25,7 @@ extension CallRouter {
                 )
                 // Saving takes a moment of the sandbox's time.
                 new.checkpointInterval = request.checkpointInterval.map { .seconds(max(1, min($0, 1e7))) }
+                new.volumes = try await volumes.mounts(request.volumes ?? [], owner: new.owner)
                 let wish = new
                 let made = try await sandboxes.create(wish) { try? await context.exchange.clientGone() }
                 guard let made else { throw CallError(.canceled, "The caller went away") }

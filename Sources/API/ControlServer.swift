@@ -20,6 +20,7 @@ import Runs
 import Sandboxes
 import Synchronization
 import Templates
+import Volumes
 import Wire
 
 /// Serves the daemon's API.
@@ -62,6 +63,7 @@ package final class ControlServer: Sendable {
     package init(
         sandboxes: SandboxRegistry,
         runs: RunRegistry,
+        volumes: VolumeStore,
         templates: TemplateBuilder,
         builds: TemplateBuilds,
         keys: APIKeys,
@@ -72,7 +74,7 @@ package final class ControlServer: Sendable {
         domain: String
     ) {
         var router = CallRouter()
-        router.addSandboxCalls(sandboxes)
+        router.addSandboxCalls(sandboxes, volumes)
         router.addSnapshotCalls(sandboxes)
         router.addRunCalls(runs)
         router.addTemplateCalls(templates, builds, sandboxes)

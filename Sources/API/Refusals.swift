@@ -8,6 +8,7 @@ import Sandboxes
 import Schemas
 import Snapshots
 import Templates
+import Volumes
 import Wire
 
 /// Runs `body` and turns its errors into what a caller may see, each with the code that fits.
@@ -24,6 +25,7 @@ extension CallError {
         switch error {
         case let error as SandboxError: self.init(Self.code(error.code), "\(error)")
         case let error as AccessError: self.init(Self.code(error.code), error.message)
+        case let error as VolumesError: self.init(Self.code(error.code), error.message)
         case let error as RunError: self.init(Self.code(error.code), error.message)
         case let error as JSONSchemaError: self.init(.invalidArgument, "\(error)")
         case let error as MCPError: self.init(.invalidArgument, error.message)
@@ -72,6 +74,14 @@ extension CallError {
         case .tooMany: .resourceExhausted
         case .inUse: .failedPrecondition
         default: .invalidArgument
+        }
+    }
+
+    private static func code(_ code: VolumesError.Code) -> Code {
+        switch code {
+        case .notFound: .notFound
+        case .invalid: .invalidArgument
+        default: .unavailable
         }
     }
 

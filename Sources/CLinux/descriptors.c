@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -80,6 +81,27 @@ int clinux_find_below(int root, const char *path, int follows_last) {
         int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
         if (fd >= 0 || errno != EAGAIN || attempt == 128) return fd;
     }
+}
+
+int clinux_open_below(int root, const char *path, int flags, mode_t mode) {
+    struct open_how how = {
+        .flags = (unsigned)flags | O_CLOEXEC,
+        .mode = flags & O_CREAT ? mode & 07777 : 0,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+    };
+    for (int attempt = 0;; attempt++) {
+        int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+        if (fd >= 0 || errno != EAGAIN || attempt == 128) return fd;
+    }
+}
+
+int clinux_rename_between(int from, const char *name, int to, const char *new_name, unsigned flags) {
+    return renameat2(from, name, to, new_name, flags);
+}
+
+ssize_t clinux_append(int fd, const void *bytes, size_t count) {
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
+    return pwritev2(fd, &part, 1, 0, RWF_APPEND);
 }
 
 int clinux_change_owner(int fd, uid_t uid, gid_t gid) { return fchownat(fd, "", uid, gid, AT_EMPTY_PATH); }

@@ -113,11 +113,15 @@ enum Daemon {
         }
         let runs = RunRegistry(
             sandboxes: sandboxes,
+            volumes: volumes,
             gateway: gateway,
             database: database,
             home: home,
             hasCredential: upstream.isUsable
         )
+        sandboxes.carryVolumes { sandbox, opening, stream in
+            await volumes.serve(opening.volume, to: sandbox.id, granted: sandbox.record.volumes, on: stream)
+        }
         let recovered = try await sandboxes.recover()
         // What was made with a key that is gone has nobody who pays for it.
         let known = Set(keys.list(of: nil).map(\.id))
@@ -150,6 +154,7 @@ enum Daemon {
         let server = ControlServer(
             sandboxes: sandboxes,
             runs: runs,
+            volumes: volumes,
             templates: templates,
             builds: builds,
             keys: keys,

@@ -41,6 +41,7 @@ package struct E2BServer: Sendable {
         let endpoints = SandboxEndpoints(
             sandboxes: sandboxes,
             templates: templates,
+            volumes: volumes,
             answers: IdempotentAnswers(database),
             domain: domain
         )

@@ -84,6 +84,7 @@ package final class Agent: Sendable {
         var router = CallRouter()
         ProcessService(processes: processes, requester: requester).register(in: &router)
         FilesystemService(requester: requester, watchers: watchers).register(in: &router)
+        VolumeService(tunnels: tunnels, users: settings.users, authority: authority).register(in: &router)
         router.on(ReadJournal.self) { request, _ in
             ReadJournal.Response(entries: journal.read(after: request.after, limit: request.limit))
         }

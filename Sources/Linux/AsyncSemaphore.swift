@@ -36,7 +36,8 @@ package final class AsyncSemaphore: Sendable {
         return try await body()
     }
 
-    private func take() async throws {
+    /// Takes a permit for longer than one call; ``give()`` brings it back.
+    package func take() async throws {
         let key: UInt64? = state.withLock { state in
             if state.permits > 0 {
                 state.permits -= 1
@@ -67,7 +68,7 @@ package final class AsyncSemaphore: Sendable {
         }
     }
 
-    private func give() {
+    package func give() {
         let next: CheckedContinuation<Void, any Error>? = state.withLock { state in
             if state.waiters.isEmpty {
                 state.permits += 1

@@ -55,20 +55,17 @@ final class Reaper: Sendable {
         Task(executorPreference: EventLoop.shared) { [self] in
             guard let signals = try? Signals([SIGCHLD]) else { return }
             while (try? await signals.next()) != nil {
-                collectAll()
+                if waiting.withLockIfAvailable({ Self.collectAll(&$0) }) != nil { continue }
+                // A child is being started, which may wait for a file system that this very loop serves.
+                try? await BlockingPool.run { [self] in waiting.withLock { Self.collectAll(&$0) } }
             }
         }
     }
 
-    private func collectAll() {
-        while true {
-            var ended = clinux_exit()
-            let owner: Latch<ExitStatus>? = waiting.withLock { waiting in
-                guard clinux_wait_any(&ended) == 0, ended.pid != 0 else { return nil }
-                return waiting.removeValue(forKey: ended.pid)
-            }
-            if ended.pid == 0 { return }
-            owner?.set(ExitStatus(ended))
+    private static func collectAll(_ waiting: inout [pid_t: Latch<ExitStatus>]) {
+        var ended = clinux_exit()
+        while clinux_wait_any(&ended) == 0, ended.pid != 0 {
+            waiting.removeValue(forKey: ended.pid)?.set(ExitStatus(ended))
         }
     }
 }

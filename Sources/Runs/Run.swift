@@ -3,6 +3,7 @@ import GuestLink
 import HTTP
 import Linux
 import Sandboxes
+import Volumes
 import Wire
 
 /// One run, from its options to its report.
@@ -30,6 +31,7 @@ struct Run: Sendable {
     let playback: Playback?
     let schema: ResultSchema?
     let sandboxes: SandboxRegistry
+    let volumes: VolumeStore
     let gateway: GuestGateway
     let store: RunStore
     /// Where a candidate goes on; nil makes a sandbox.
@@ -142,6 +144,7 @@ struct Run: Sendable {
         }
         var new = NewSandbox(template: options.template, metadata: ["run": id])
         new.keyID = key
+        new.volumes = try await volumes.mounts(options.volumes ?? [], owner: new.owner)
         return try await sandboxes.create(new)
     }
 

@@ -8,6 +8,7 @@
 //             ├─ ResultSchema     what it hands over
 //             └─ Verdict          what that comes to
 
+import Access
 import Cassettes
 import FoundationEssentials
 import Gateway
@@ -17,11 +18,13 @@ import Machines
 import Records
 import Sandboxes
 import Synchronization
+import Volumes
 import Wire
 
 /// All runs of this installation.
 package final class RunRegistry: Sendable {
     private let sandboxes: SandboxRegistry
+    private let volumes: VolumeStore
     private let gateway: GuestGateway
     private let store: RunStore
     private let hasCredential: Bool
@@ -29,12 +32,14 @@ package final class RunRegistry: Sendable {
 
     package init(
         sandboxes: SandboxRegistry,
+        volumes: VolumeStore,
         gateway: GuestGateway,
         database: Database,
         home: Home,
         hasCredential: Bool
     ) {
         self.sandboxes = sandboxes
+        self.volumes = volumes
         self.gateway = gateway
         self.hasCredential = hasCredential
         store = RunStore(database: database, home: home)
@@ -88,6 +93,7 @@ package final class RunRegistry: Sendable {
                 playback: playback,
                 schema: schema,
                 sandboxes: self.sandboxes,
+                volumes: self.volumes,
                 gateway: self.gateway,
                 store: self.store,
                 start: start,
@@ -103,6 +109,7 @@ package final class RunRegistry: Sendable {
             playback: playback,
             schema: schema,
             sandboxes: sandboxes,
+            volumes: volumes,
             gateway: gateway,
             store: store,
             tell: tellOrStop
@@ -175,6 +182,8 @@ package final class RunRegistry: Sendable {
                     + "('martlet model script.json' plays one), and start the daemon with it: 'martlet shutdown', then again"
             )
         }
+        // What could not be mounted is said before anything is made.
+        _ = try await volumes.mounts(options.volumes ?? [], owner: .installation)
         let template = try sandboxes.templates.template(options.template).manifest
         if let bytes = options.fileBytes, bytes > Int64(template.diskMiB) << 20 {
             throw RunError(

@@ -15,6 +15,8 @@ package struct NewSandbox: Sendable {
     package var lifecycle = Lifecycle()
     /// How often it is saved while it runs; nil is never.
     package var checkpointInterval: Duration?
+    /// The volumes that are seen in it; whoever asks for them has made sure that they are the owner's.
+    package var volumes: [VolumeMount] = []
 
     package init(
         template: String,
@@ -31,7 +33,7 @@ package struct NewSandbox: Sendable {
 
 /// The steps of a create, in order; each can be made to fail in a test.
 package enum CreateStep: String, CaseIterable, Sendable {
-    case template, machine, record, resume, identity, tunnels, done
+    case template, machine, record, resume, identity, tunnels, volumes, done
 }
 
 /// The steps of a pause and of a resume, in order; each can be made to fail in a test.

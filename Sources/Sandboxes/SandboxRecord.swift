@@ -75,15 +75,19 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     package var isPaused: Bool?
     /// How often it is saved while it runs, in seconds; nil is never.
     package var checkpointInterval: Double?
+    private var volumesOrNone: [VolumeMount]?
     private var ownerName: Owner?
     private var lifecycleChoice: Lifecycle?
 
     package var owner: Owner { ownerName ?? .installation }
+    /// What its guest is served of volumes, and nothing else is.
+    package var volumes: [VolumeMount] { volumesOrNone ?? [] }
     package var lifecycle: Lifecycle { lifecycleChoice ?? Lifecycle() }
 
     private enum CodingKeys: String, CodingKey {
         case id, template, buildID, machine, created, ends, metadata, manifest, ingress, trafficToken, keyID, lifetime,
             saved, isPaused, checkpointInterval
+        case volumesOrNone = "volumes"
         case ownerName = "owner"
         case lifecycleChoice = "lifecycle"
     }
@@ -108,6 +112,7 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
         ingress = request.ingress
         self.trafficToken = trafficToken
         keyID = request.keyID
+        volumesOrNone = request.volumes.isEmpty ? nil : request.volumes
         ownerName = request.owner
         lifecycleChoice = request.lifecycle
         checkpointInterval = request.checkpointInterval.map { $0 / .seconds(1) }

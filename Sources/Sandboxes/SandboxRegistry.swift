@@ -30,6 +30,8 @@ package final class SandboxRegistry: Sendable {
         var isClosed = false
         /// Told what each sandbox's programs may reach.
         var carrier: Carrier?
+        /// Serves the volumes of each.
+        var volumes: Carrier?
         /// When the last sandbox was made, in microseconds.
         var lastCreated: Int64 = 0
         var uses: [String: TemplateUse] = [:]
@@ -80,6 +82,11 @@ package final class SandboxRegistry: Sendable {
     /// Says who carries the connections that guests open; before the first create.
     package func carryConnections(_ carrier: @escaping Carrier) {
         state.withLock { $0.carrier = carrier }
+    }
+
+    /// Says who serves the volumes that guests have mounted; before the first create.
+    package func carryVolumes(_ carrier: @escaping Carrier) {
+        state.withLock { $0.volumes = carrier }
     }
 
     // MARK: Making
@@ -140,6 +147,8 @@ package final class SandboxRegistry: Sendable {
         try await beforeStep(.tunnels)
         openTunnels(of: sandbox, stay)
         undo.add { await sandbox.stop(.startFailed) }
+        try await beforeStep(.volumes)
+        for volume in request.volumes { try await mount(volume, in: sandbox) }
         try await beforeStep(.done)
         try adopt(sandbox)
         watch(sandbox, stay)
@@ -194,10 +203,28 @@ package final class SandboxRegistry: Sendable {
     }
 
     func openTunnels(of sandbox: Sandbox, _ stay: Stay) {
-        guard let carrier = state.withLock({ $0.carrier }) else { return }
+        let (carrier, volumes) = state.withLock { ($0.carrier, $0.volumes) }
+        guard let carrier else { return }
         stay.openTunnels(sandbox.link) { [weak sandbox] opening, stream in
-            if let sandbox { await carrier(sandbox, opening, stream) }
+            if let sandbox {
+                switch opening.kind {
+                case .gateway: await carrier(sandbox, opening, stream)
+                case .volume: await volumes?(sandbox, opening, stream)
+                }
+            }
             stream.close()
+        }
+    }
+
+    func mount(_ volume: VolumeMount, in sandbox: Sandbox) async throws {
+        do {
+            _ = try await withDeadline(.seconds(30)) { try await sandbox.link.call(MountVolume.self, volume) }
+        } catch {
+            throw SandboxError(
+                .startFailed,
+                "The volume '\(volume.name)' was not mounted at '\(volume.path)' in sandbox '\(sandbox.id)'",
+                cause: error
+            )
         }
     }
 

@@ -34,7 +34,7 @@ package struct TemplateRecipe: Sendable, Hashable {
     package var modules = [
         "drivers/virtio/virtio_ring", "drivers/virtio/virtio", "drivers/virtio/virtio_mmio",
         "drivers/block/virtio_blk", "net/core/failover", "drivers/net/net_failover", "drivers/net/virtio_net",
-        "drivers/char/hw_random/virtio-rng", "fs/overlayfs/overlay",
+        "drivers/char/hw_random/virtio-rng", "fs/overlayfs/overlay", "fs/fuse/fuse",
     ]
     package var kernelParameters = "console=ttyS0 quiet reboot=t panic=-1 ipv6.disable=1 mitigations=off"
     /// Added where instructions are translated. QEMU finds its translations again by address, so a program that begins elsewhere

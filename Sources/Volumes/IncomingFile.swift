@@ -7,7 +7,7 @@ import Linux
 struct IncomingFiles: Sendable {
     private let directory: Descriptor
     /// Bytes of the disk that no volume may take: the daemon's records need some.
-    private let reserve: Int64
+    let reserve: Int64
 
     /// Blocks.
     init(_ path: String, reserve: Int64) throws(LinuxError) {

@@ -12,6 +12,7 @@ import FoundationEssentials
 import Glibc
 import Linux
 import Records
+import Wire
 
 /// All volumes of this installation.
 package struct VolumeStore: Sendable {
@@ -27,6 +28,7 @@ package struct VolumeStore: Sendable {
     private let directory: Descriptor
     private let incoming: IncomingFiles
     private let removed: RemovedFiles
+    private let tunnels = VolumeTunnels()
 
     /// Opens the directory at `path`, makes it if there is none, and removes what an earlier daemon had not finished.
     ///
@@ -98,6 +100,7 @@ package struct VolumeStore: Sendable {
         }
         // Somebody else has removed it since.
         guard count > 0 else { throw Self.noVolume(id) }
+        tunnels.end(volume.id)
         try await BlockingPool.run { [removed, directory] in
             do throws(LinuxError) {
                 try removed.remove(volume.id, from: directory)
@@ -121,13 +124,42 @@ package struct VolumeStore: Sendable {
             )
         }
         let volume = try await find(id)
-        let root: Descriptor
+        return VolumeContent(files: VolumeFiles(root: try root(of: volume), removed: removed), incoming: incoming)
+    }
+
+    private func root(of volume: Volume) throws -> Descriptor {
         do throws(LinuxError) {
-            root = try Descriptor.open("\(path)/\(volume.id)", pathOnly | O_DIRECTORY | O_NOFOLLOW)
+            return try Descriptor.open("\(path)/\(volume.id)", pathOnly | O_DIRECTORY | O_NOFOLLOW)
         } catch {
-            throw error.code == .notFound ? Self.noVolume(id) : error
+            throw error.code == .notFound ? Self.noVolume(volume.id) : error
         }
-        return VolumeContent(files: VolumeFiles(root: root, removed: removed), incoming: incoming)
+    }
+
+    // MARK: For guests
+
+    /// The volume of an owner that has this name, or this id.
+    package func volume(called name: String, owner: Owner) async throws -> Volume {
+        let all = try await list(of: owner)
+        guard let volume = all.first(where: { $0.name == name }) ?? all.first(where: { $0.id == name }) else {
+            throw VolumesError(.notFound, "Volume '\(name)' not found")
+        }
+        return volume
+    }
+
+    /// Serves a volume on a guest's tunnel until that ends; see ``VolumeTunnels``.
+    ///
+    /// - Parameters:
+    ///   - sandbox: the id of the guest's sandbox.
+    ///   - granted: the volumes that the sandbox was made with.
+    package func serve(
+        _ volume: String?,
+        to sandbox: String,
+        granted: [VolumeMount],
+        on stream: any ByteStream
+    ) async {
+        await tunnels.serve(volume, to: sandbox, granted: granted, on: stream) { [self] id in
+            MountedFiles(root: try root(of: try await find(id)), incoming: incoming)
+        }
     }
 
     // MARK: Records

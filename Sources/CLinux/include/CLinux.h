@@ -52,6 +52,13 @@ int clinux_rename_noreplace(const char *from, const char *to);
 /// Walks to a path below the directory `root` as if that were `/`: neither a link nor `..` leads out of it, whatever others do
 /// to it meanwhile. The descriptor only names what it found (O_PATH). A last link is not followed unless `follows_last`.
 int clinux_find_below(int root, const char *path, int follows_last);
+/// Opens a file below the directory `root` with the flags of open(2); nothing on its path may be a link, and what it stands on is
+/// one file system. Links that others put there meanwhile, and `..`, are refused.
+int clinux_open_below(int root, const char *path, int flags, mode_t mode);
+/// Renames from one open directory to another, with the flags of renameat2(2).
+int clinux_rename_between(int from, const char *name, int to, const char *new_name, unsigned flags);
+/// Writes at the end of a file, wherever that is at that moment.
+ssize_t clinux_append(int fd, const void *bytes, size_t count);
 /// Changes the owner of what an O_PATH descriptor names; -1 leaves one of the two as it is.
 int clinux_change_owner(int fd, uid_t uid, gid_t gid);
 

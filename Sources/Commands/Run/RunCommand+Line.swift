@@ -141,6 +141,7 @@ extension RunCommand {
             group: "Agent"
         ),
         .repeated("--env", "NAME=VALUE", short: "e", "Set a variable; NAME alone takes it from here", group: "Agent"),
+        .repeated("--volume", "NAME:PATH", "See a volume in the sandbox, at a path such as /mnt/data", group: "Agent"),
         .value("--prompt-file", "FILE", short: "f", "Read the prompt from a file", group: "Agent", completion: .files),
         .value(
             "--record",

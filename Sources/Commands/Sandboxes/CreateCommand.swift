@@ -32,7 +32,7 @@ enum CreateCommand {
         summary: "Make a sandbox and print its id",
         examples: [.init("martlet exec $(martlet create) -- uname -a", "Run a program in a new sandbox")],
         options: [
-            SharedOptions.environment, SandboxOptions.metadata,
+            SharedOptions.environment, SandboxOptions.metadata, SandboxOptions.volume,
             .value("--timeout", "TIME", "End it after: 90s, 10m, 1h30m", default: .described("never")),
             pausing, resuming, saving, SharedOptions.output,
         ],
@@ -63,6 +63,7 @@ enum CreateCommand {
                 "martlet sandbox create -d --timeout 10m --pause-on-timeout --resume-on-traffic",
                 "One that rests on disk while nobody needs it"
             ),
+            .init("martlet sandbox create --volume data:/mnt/data base", "A shell that sees the volume 'data'"),
         ],
         options: [
             .flag("--detach", short: "d", "Open no terminal, print the id"),
@@ -72,7 +73,7 @@ enum CreateCommand {
                 "End it after: 90s, 10m, 1h30m; counted from when its terminal is left or lost",
                 default: .described("never; 30s after its terminal is lost")
             ), SandboxOptions.user, SandboxOptions.directory, SharedOptions.environment, SandboxOptions.metadata,
-            pausing, resuming, saving,
+            pausing, resuming, saving, SandboxOptions.volume,
         ],
         arguments: [template]
     ) { invocation in
@@ -98,7 +99,8 @@ enum CreateCommand {
             lifetime: lifetime.map { $0 / .seconds(1) },
             pausesOnTimeout: invocation.flag("--pause-on-timeout"),
             resumesOnTraffic: invocation.flag("--resume-on-traffic"),
-            checkpointInterval: try SandboxOptions.lifetime("--checkpoint", invocation).map { $0 / .seconds(1) }
+            checkpointInterval: try SandboxOptions.lifetime("--checkpoint", invocation).map { $0 / .seconds(1) },
+            volumes: try SandboxOptions.volumes(invocation)
         )
     }
 

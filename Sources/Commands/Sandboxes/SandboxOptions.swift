@@ -22,6 +22,19 @@ enum SandboxOptions {
 
     static let metadata = Option.repeated("--metadata", "NAME=VALUE", "Note something about it")
 
+    static let volume = Option.repeated("--volume", "NAME:PATH", "See a volume in it, at a path such as /mnt/data")
+
+    /// The volumes that `--volume` names.
+    static func volumes(_ invocation: Invocation) throws -> [VolumeWish] {
+        try invocation.values("--volume").map { word in
+            let parts = word.split(separator: ":", maxSplits: 1).map(String.init)
+            guard parts.count == 2, parts[1].hasPrefix("/") else {
+                throw CommandsError(.unusableInput, "'--volume \(word)' must be NAME:PATH, as in 'data:/mnt/data'")
+            }
+            return VolumeWish(name: parts[0], path: parts[1])
+        }
+    }
+
     static let detach = "'~.' at the start of a line leaves it running"
 
     /// The sandbox that the line names, and the way to its guest as the user that the line names.

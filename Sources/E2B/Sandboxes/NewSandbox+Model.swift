@@ -26,11 +26,6 @@ extension NewSandbox {
         let wishes = try NetworkWishes(model.network)
         if model.autoPauseMemory == false { throw RESTError.withoutMemory }
         if model.iam?.tokens?.isEmpty == false { throw RESTError.missing("identity tokens ('iam')") }
-        if model.volumeMounts?.isEmpty == false {
-            throw RESTError.missing(
-                "volumes in sandboxes ('volumeMounts'); what is in a volume is read and written from outside, with its token"
-            )
-        }
 
         self.init(
             template: template,

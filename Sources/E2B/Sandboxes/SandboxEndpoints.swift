@@ -1,6 +1,7 @@
 import Access
 import HTTP
 import Sandboxes
+import Volumes
 import Wire
 
 /// `/sandboxes` and `/v2/sandboxes`: making, finding, prolonging and ending them.
@@ -13,6 +14,7 @@ struct SandboxEndpoints: Sendable {
 
     let sandboxes: SandboxRegistry
     let templates: TemplateEndpoints
+    let volumes: VolumeStore
     let answers: IdempotentAnswers
     let domain: String?
 
@@ -54,6 +56,7 @@ struct SandboxEndpoints: Sendable {
         guard reference != nil, try await templates.mayUse(model.templateID, caller) else {
             throw RESTError.noTemplate(model.templateID)
         }
+        new.volumes = try await volumes.mounts(model.volumeMounts ?? [], owner: caller.owner)
         do {
             guard let sandbox = try await make(new) else { throw RESTError(499, "The client went away") }
             return try Answer(201, SandboxView(sandbox, domain: domain).sandbox)

@@ -28,6 +28,7 @@ struct ListedSandbox: Codable, Sendable, Hashable {
     var metadata: [String: String]
     var state: SandboxState
     var envdVersion: String
+    var volumeMounts: [VolumeWish] = []
 }
 
 /// `SandboxDetail`.
@@ -51,6 +52,7 @@ struct SandboxDetail: Codable, Sendable, Hashable {
     var lifecycle: LifecycleModel?
     /// What a paused one was saved with.
     var pauseMode: String?
+    var volumeMounts: [VolumeWish] = []
 }
 
 /// `SandboxLifecycle`.
@@ -89,11 +91,6 @@ struct NewSandboxModel: Codable, Sendable, Hashable {
         var tokens: [String: Token]?
     }
 
-    struct VolumeMount: Codable, Sendable, Hashable {
-        var name: String
-        var path: String
-    }
-
     struct Opaque: Codable, Sendable, Hashable {}
 
     var templateID: String
@@ -107,7 +104,7 @@ struct NewSandboxModel: Codable, Sendable, Hashable {
     var envVars: [String: String]?
     var mcp: Opaque?
     var iam: Identities?
-    var volumeMounts: [VolumeMount]?
+    var volumeMounts: [VolumeWish]?
 
     enum CodingKeys: String, CodingKey {
         case templateID, timeout, autoPause, autoPauseMemory, autoResume, network, metadata, envVars, mcp, iam,

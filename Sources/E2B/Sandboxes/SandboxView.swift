@@ -60,7 +60,8 @@ struct SandboxView: Sendable {
             diskSizeMB: manifest.diskMiB,
             metadata: record.metadata,
             state: state,
-            envdVersion: Self.agentVersion
+            envdVersion: Self.agentVersion,
+            volumeMounts: volumeMounts
         )
     }
 
@@ -87,9 +88,12 @@ struct SandboxView: Sendable {
                 autoResume: record.lifecycle.resumesOnTraffic,
                 onTimeout: record.lifecycle.onTimeout.rawValue
             ),
-            pauseMode: state == .paused ? "full" : nil
+            pauseMode: state == .paused ? "full" : nil,
+            volumeMounts: volumeMounts
         )
     }
+
+    private var volumeMounts: [VolumeWish] { record.volumes.map { VolumeWish(name: $0.name, path: $0.path) } }
 
     private var network: NetworkModel {
         let ingress = record.ingress ?? IngressPolicy()

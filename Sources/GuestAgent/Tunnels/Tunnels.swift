@@ -89,29 +89,61 @@ final class Tunnels: Sendable {
                 let connection = try await listener.accept()
                 group.addTask(executorPreference: EventLoop.shared) {
                     // A connection that nobody takes up is closed, which is all that a program can be told.
-                    try? await self.carry(connection, port)
+                    try? await self.carry(connection, TunnelOpening(port: port))
                     connection.close()
                 }
             }
         }
     }
 
-    private func carry(_ connection: Channel, _ port: UInt16) async throws {
-        let opening = Array(try JSONEncoder().encode(TunnelOpening(port: port))) + [0x0A]
+    private func carry(_ connection: Channel, _ opening: TunnelOpening) async throws {
+        let tunnel = try await open(opening)
+        let key = joined.add(connection)
+        defer {
+            joined.remove(key)
+            tunnel.close()
+        }
+        await splice(connection, tunnel.stream)
+    }
+
+    // MARK: Opening
+
+    /// A tunnel in use; whoever opened it closes it.
+    final class Tunnel: Sendable {
+        let stream: any ByteStream
+        private let end: @Sendable () -> Void
+
+        fileprivate init(_ stream: any ByteStream, end: @escaping @Sendable () -> Void) {
+            self.stream = stream
+            self.end = end
+        }
+
+        func close() {
+            stream.close()
+            end()
+        }
+    }
+
+    /// Takes a tunnel, and says what it is for.
+    ///
+    /// - Throws: `DeadlineExceeded` when the host has none for it.
+    func open(_ opening: TunnelOpening) async throws -> Tunnel {
+        let line = Array(try JSONEncoder().encode(opening)) + [0x0A]
         while true {
-            let tunnel = try await withDeadline(patience) { try await self.take() }
-            let key = joined.add(connection, tunnel.stream)
-            tunnel.isTaken.set(())
-            defer {
+            let parked = try await withDeadline(patience) { try await self.take() }
+            let key = joined.add(parked.stream)
+            parked.isTaken.set(())
+            let tunnel = Tunnel(parked.stream) { [joined] in
                 joined.remove(key)
-                tunnel.isDone.set(())
+                parked.isDone.set(())
             }
-            guard try await tunnel.isReleased.value(), (try? await tunnel.stream.write(opening)) != nil else {
-                tunnel.stream.close()
-                continue
+            if let isAlive = try? await parked.isReleased.value(), isAlive,
+                (try? await tunnel.stream.write(line)) != nil
+            {
+                return tunnel
             }
-            await splice(connection, tunnel.stream)
-            return
+            tunnel.close()
+            try Task.checkCancellation()
         }
     }
 

@@ -114,6 +114,8 @@ extension SandboxRegistry {
         try await beforeStep(.tunnels)
         openTunnels(of: sandbox, stay)
         undo.add { await sandbox.stop(.startFailed) }
+        try await beforeStep(.volumes)
+        for volume in request.volumes { try await mount(volume, in: sandbox) }
         try await beforeStep(.done)
         try adopt(sandbox)
         watch(sandbox, stay)

@@ -68,6 +68,8 @@ public enum CreateSandbox: UnaryCall {
         public var resumesOnTraffic: Bool?
         /// Seconds between two times at which it is saved while it runs; nil means never.
         public var checkpointInterval: Double?
+        /// The volumes that are seen in it.
+        public var volumes: [VolumeWish]?
 
         public init(
             template: String,
@@ -76,7 +78,8 @@ public enum CreateSandbox: UnaryCall {
             lifetime: Double? = nil,
             pausesOnTimeout: Bool? = nil,
             resumesOnTraffic: Bool? = nil,
-            checkpointInterval: Double? = nil
+            checkpointInterval: Double? = nil,
+            volumes: [VolumeWish]? = nil
         ) {
             self.template = template
             self.environment = environment
@@ -85,6 +88,7 @@ public enum CreateSandbox: UnaryCall {
             self.pausesOnTimeout = pausesOnTimeout
             self.resumesOnTraffic = resumesOnTraffic
             self.checkpointInterval = checkpointInterval
+            self.volumes = volumes
         }
     }
 }

@@ -113,8 +113,30 @@ public struct FilePlacement: Codable, Sendable, Hashable {
 
 /// The first line of a tunnel that came into use.
 public struct TunnelOpening: Codable, Sendable, Hashable {
-    /// The port on the guest's loopback that a program connected to.
-    public var port: UInt16
+    /// What a tunnel carries.
+    public enum Kind: String, Codable, Sendable, Hashable {
+        /// HTTP for the gateway itself.
+        case gateway
+        /// The files of a volume that is mounted in the guest.
+        case volume
+    }
 
-    public init(port: UInt16) { self.port = port }
+    /// Agents that know no other leave it out.
+    private var kindOrNone: Kind?
+    public var kind: Kind { kindOrNone ?? .gateway }
+    /// The port that a program connected to: for the gateway, on the guest's loopback.
+    public var port: UInt16
+    /// The volume's id; of ``Kind/volume`` alone.
+    public var volume: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case kindOrNone = "kind"
+        case port, volume
+    }
+
+    public init(_ kind: Kind = .gateway, port: UInt16, volume: String? = nil) {
+        kindOrNone = kind == .gateway ? nil : kind
+        self.port = port
+        self.volume = volume
+    }
 }

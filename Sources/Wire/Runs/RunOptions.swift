@@ -30,6 +30,8 @@ public struct RunOptions: Codable, Sendable, Hashable {
     /// The tools that only keep lists use up turns.
     public var disallowedTools: [String] = ["Task", "TodoWrite"]
     public var environment: [String: String] = [:]
+    /// The volumes that are seen in the sandbox.
+    public var volumes: [VolumeWish]?
 
     /// The name of the working directory under the agent's home.
     public var directory = "workspace"

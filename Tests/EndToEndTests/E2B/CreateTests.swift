@@ -111,7 +111,6 @@ extension Martlet {
         }
 
         @Test(arguments: [
-            (#""volumeMounts":[{"name":"v","path":"/mnt"}]"#, "volumes"),
             (#""iam":{"tokens":{"t":{"audience":"a","tokenType":"b"}}}"#, "identity tokens"),
             (#""network":{"allowOut":["1.1.1.1"]}"#, "network.allowOut"),
             (#""network":{"allowOut":["*.example.com"],"denyOut":["0.0.0.0/0"]}"#, "network.allowOut"),
