@@ -24,7 +24,11 @@ def await_pool():
         data=b"{}",
         headers={"X-API-Key": os.environ["E2B_API_KEY"], "Content-Type": "application/json"},
     )
-    while json.load(urllib.request.urlopen(request)).get("waiting", POOL) < POOL:
+    while True:
+        daemon = json.load(urllib.request.urlopen(request))
+        # Machines wait for each template: a count of all of them says nothing about one.
+        if daemon.get("starting", 0) == 0 and daemon.get("waiting", POOL) >= POOL:
+            return
         time.sleep(0.025)
 
 

@@ -77,7 +77,9 @@ struct TestedDaemon: Sendable {
     /// Waits until the pool is as full as it will be: what is measured next is not to compete with its filling.
     func awaitPool() async throws {
         try await retrying(every: .milliseconds(25), for: .seconds(60)) {
-            try await describe().waiting ?? 0 >= Self.poolSize ? () : nil
+            // Machines wait for each template: a count of all of them says nothing about one.
+            let daemon = try await describe()
+            return daemon.starting == 0 && daemon.waiting ?? 0 >= Self.poolSize ? () : nil
         }
     }
 

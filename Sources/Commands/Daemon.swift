@@ -181,6 +181,7 @@ enum Daemon {
                         sandboxes: sandboxes.list().count { $0.condition == .running },
                         runs: runs.runningCount,
                         waiting: sandboxes.waitingMachines,
+                        starting: sandboxes.startingMachines,
                         domain: door?.domain,
                         certificateFile: door?.certificateFile
                     )

@@ -177,6 +177,9 @@ final class MachinePool: Sendable {
     /// How many machines wait.
     var count: Int { state.withLock { $0.waiting.values.reduce(0) { $0 + $1.count } } }
 
+    /// How many are on their way to wait, those included that are started in a moment.
+    var startingCount: Int { state.withLock { $0.filling.values.reduce(0, +) } }
+
     func close() async {
         closing.set(())
         let (dropped, starts) = state.withLock { state in

@@ -316,6 +316,8 @@ package final class SandboxRegistry: Sendable {
 
     /// How many machines wait for their sandbox.
     package var waitingMachines: Int { pool.count }
+    /// How many are about to wait.
+    package var startingMachines: Int { pool.startingCount }
 
     /// Starts waiting machines for every template that was made by a recipe. Of others there may be any number; machines wait
     /// for those that are used.

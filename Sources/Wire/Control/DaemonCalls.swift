@@ -17,6 +17,8 @@ public enum GetDaemon: UnaryCall {
         public var runs: Int
         /// Machines that wait for their sandbox; nil where the daemon is older than this.
         public var waiting: Int?
+        /// Machines that are about to wait: with none, every template has as many as it will have. Nil likewise.
+        public var starting: Int?
         /// Below which sandboxes have host names, with the port if it is not TLS's own; nil where they are not served by TLS.
         public var domain: String?
         /// The authority that clients must trust for that; nil when the certificate is one that they trust already.
@@ -33,6 +35,7 @@ public enum GetDaemon: UnaryCall {
             sandboxes: Int,
             runs: Int,
             waiting: Int? = nil,
+            starting: Int? = nil,
             domain: String? = nil,
             certificateFile: String? = nil
         ) {
@@ -46,6 +49,7 @@ public enum GetDaemon: UnaryCall {
             self.sandboxes = sandboxes
             self.runs = runs
             self.waiting = waiting
+            self.starting = starting
             self.domain = domain
             self.certificateFile = certificateFile
         }
