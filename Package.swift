@@ -97,7 +97,12 @@ let package = Package(
         module("Snapshots", ["CLinux", "CZstd", "Linux", "Machines", "Records", "Wire"]),
         module("Access", ["Linux", "Records", "TLS", "COpenSSL", "Wire"]),
         module("Volumes", ["CLinux", "Linux", "Records", "Access", "TLS", "Wire"]),
-        module("Sandboxes", ["Linux", "HTTP", "Machines", "Snapshots", "GuestLink", "Records", "Access", "Wire"]),
+        module(
+            "Sandboxes",
+            [
+                "Linux", "HTTP", "Machines", "Snapshots", "GuestLink", "Records", "Access", "Egress", "Audit", "Wire",
+            ]
+        ),
         module(
             "Templates",
             ["Linux", "HTTP", "RPC", "Machines", "Sandboxes", "Snapshots", "GuestLink", "Access", "Records", "Wire"]
@@ -112,7 +117,7 @@ let package = Package(
             "Runs",
             [
                 "Linux", "HTTP", "Wire", "RPC", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Gateway",
-                "Records", "Cassettes", "Volumes", "Access",
+                "Egress", "Records", "Cassettes", "Volumes", "Access",
             ]
         ),
         module("Router", ["Linux", "HTTP", "TLS", "RPC", "Wire", "GuestLink", "Sandboxes"]),
@@ -120,8 +125,8 @@ let package = Package(
             "E2B",
             [
                 "Linux", "HTTP", "TLS", "Machines", "GuestLink", "Sandboxes", "Templates", "Volumes", "Access",
-                "Records",
-                "Wire",
+                "Egress",
+                "Records", "Secrets", "Wire",
             ]
         ),
         module(
@@ -135,7 +140,8 @@ let package = Package(
             "API",
             [
                 "Linux", "HTTP", "RPC", "Wire", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Snapshots",
-                "Templates", "Router", "Runs", "Access", "E2B", "Gateway", "Freestyle", "Volumes",
+                "Templates", "Router", "Runs", "Access", "E2B", "Gateway", "Egress", "Freestyle", "Audit", "Secrets",
+                "Volumes",
             ]
         ),
         module(
@@ -145,7 +151,7 @@ let package = Package(
                 "ScriptedModel",
                 "Machines",
                 "QEMUMachines", "Sandboxes", "Templates", "Gateway", "Router", "Runs", "API", "Records", "Access",
-                "E2B", "Freestyle", "Volumes",
+                "E2B", "Egress", "Freestyle", "Secrets", "Volumes",
             ]
         ),
         .executableTarget(name: "martlet", dependencies: ["Commands"], swiftSettings: settings),
@@ -165,9 +171,12 @@ let package = Package(
         tests("DockerfilesTests", ["Dockerfiles"]),
         tests("RecordsTests", ["Records"]),
         tests("AccessTests", ["Access", "Records", "Linux", "Wire"]),
-        tests("SandboxesTests", ["Sandboxes", "Access", "Records", "Linux", "Wire"]),
+        tests("SandboxesTests", ["Sandboxes", "Access", "Audit", "Egress", "Records", "Linux", "Wire"]),
         tests("VolumesTests", ["CLinux", "Volumes", "Access", "Records", "Linux", "Wire"]),
-        tests("E2BTests", ["E2B", "Access", "Sandboxes", "Volumes", "HTTP", "TLS", "Linux", "Records", "Wire"]),
+        tests(
+            "E2BTests",
+            ["E2B", "Access", "Egress", "Sandboxes", "Volumes", "HTTP", "TLS", "Linux", "Records", "Wire"]
+        ),
         tests("FreestyleTests", ["Freestyle", "Access", "HTTP", "Linux", "Records", "Wire"]),
         tests("SecretsTests", ["Secrets", "Linux", "Records", "Wire"]),
         tests("AuditTests", ["Audit", "Linux", "Wire"]),

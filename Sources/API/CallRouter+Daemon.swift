@@ -4,7 +4,7 @@ import Wire
 
 extension CallRouter {
     mutating func addDaemonCalls(_ daemon: ControlServer.Daemon, requests: ShutDownRequests) {
-        on(GetDaemon.self) { _, _ in daemon.describe() }
+        on(GetDaemon.self) { _, _ in await daemon.describe() }
         on(ShutDown.self) { request, _ in
             requests.add(keepsSandboxes: request.keepSandboxes)
             return Empty()

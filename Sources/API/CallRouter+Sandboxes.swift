@@ -1,4 +1,5 @@
 import Access
+import Egress
 import GuestLink
 import HTTP
 import Linux
@@ -17,6 +18,11 @@ extension CallRouter {
                     environment: request.environment,
                     metadata: request.metadata,
                     lifetime: request.lifetime.map { .seconds($0) }
+                )
+                new.egress = try EgressPolicy(
+                    allow: request.allow ?? [],
+                    deny: request.deny ?? [],
+                    otherwise: sandboxes.networks.settings.policy
                 )
                 new.keyID = Caller.current.key?.id
                 new.lifecycle = Lifecycle(

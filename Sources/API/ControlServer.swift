@@ -18,6 +18,7 @@ import RPC
 import Router
 import Runs
 import Sandboxes
+import Secrets
 import Synchronization
 import Templates
 import Volumes
@@ -35,11 +36,11 @@ package final class ControlServer: Sendable {
 
     /// What the API tells about the daemon itself, and how to stop it.
     package struct Daemon: Sendable {
-        package var describe: @Sendable () -> GetDaemon.Response
+        package var describe: @Sendable () async -> GetDaemon.Response
         package var shutDown: @Sendable (_ keepSandboxes: Bool) -> Void
 
         package init(
-            describe: @escaping @Sendable () -> GetDaemon.Response,
+            describe: @escaping @Sendable () async -> GetDaemon.Response,
             shutDown: @escaping @Sendable (_ keepSandboxes: Bool) -> Void
         ) {
             self.describe = describe
@@ -68,6 +69,7 @@ package final class ControlServer: Sendable {
         builds: TemplateBuilds,
         keys: APIKeys,
         gateway: GuestGateway,
+        secrets: SecretVault,
         e2b: E2BServer,
         freestyle: FreestyleServer,
         daemon: Daemon,
@@ -76,17 +78,22 @@ package final class ControlServer: Sendable {
         var router = CallRouter()
         router.addSandboxCalls(sandboxes, volumes)
         router.addSnapshotCalls(sandboxes)
+        router.addNetworkCalls(sandboxes)
+        router.addAuditCalls(sandboxes)
         router.addRunCalls(runs)
         router.addTemplateCalls(templates, builds, sandboxes)
         router.addKeyCalls(keys, gateway)
         router.addUsageCalls(keys, gateway)
+        router.addSecretCalls(secrets)
         router.addDaemonCalls(daemon, requests: requests)
         self.router = router
         self.daemon = daemon
         self.e2b = e2b
         self.freestyle = freestyle
         self.sandboxes = sandboxes
-        sandboxRouter = SandboxRouter(sandboxes: SandboxDirectory(sandboxes), domain: domain)
+        sandboxRouter = SandboxRouter(sandboxes: SandboxDirectory(sandboxes), domain: domain) { id, request in
+            sandboxes.audits.note(id, request)
+        }
     }
 
     /// How long nobody has asked for anything.

@@ -1,4 +1,6 @@
 import Access
+import Audit
+import Egress
 import Linux
 import MCP
 import Machines
@@ -6,6 +8,7 @@ import RPC
 import Runs
 import Sandboxes
 import Schemas
+import Secrets
 import Snapshots
 import Templates
 import Volumes
@@ -26,6 +29,9 @@ extension CallError {
         case let error as SandboxError: self.init(Self.code(error.code), "\(error)")
         case let error as AccessError: self.init(Self.code(error.code), error.message)
         case let error as VolumesError: self.init(Self.code(error.code), error.message)
+        case let error as SecretsError: self.init(Self.code(error.code), error.message)
+        case let error as AuditError: self.init(.dataLoss, error.message)
+        case let error as EgressError: self.init(.invalidArgument, error.message)
         case let error as RunError: self.init(Self.code(error.code), error.message)
         case let error as JSONSchemaError: self.init(.invalidArgument, "\(error)")
         case let error as MCPError: self.init(.invalidArgument, error.message)
@@ -64,6 +70,15 @@ extension CallError {
         case .notFound: .notFound
         case .invalidRequest: .invalidArgument
         case .noSpace: .resourceExhausted
+        default: .failedPrecondition
+        }
+    }
+
+    private static func code(_ code: SecretsError.Code) -> Code {
+        switch code {
+        case .notFound: .notFound
+        case .nameTaken: .alreadyExists
+        case .invalid: .invalidArgument
         default: .failedPrecondition
         }
     }

@@ -18,6 +18,11 @@ package final class AuditLog: Sendable {
         package let hash: String
 
         package static let beginning = Head(number: 0, hash: AuditEntry.beginning)
+
+        package init(number: Int, hash: String) {
+            self.number = number
+            self.hash = hash
+        }
     }
 
     /// Facts of one entry are cut to this many bytes: a guest's words may be among them.

@@ -14,7 +14,8 @@ package enum CommandTree {
               MARTLET_API_URL        a daemon elsewhere, such as http://127.0.0.1:3000
               MARTLET_API_KEY        its key, as 'martlet env' prints it there
               ANTHROPIC_API_KEY      the model's key, for the daemon; it never enters a
-              ANTHROPIC_AUTH_TOKEN   sandbox. Either is read when the daemon starts
+              ANTHROPIC_AUTH_TOKEN   sandbox. Either is read when the daemon starts;
+                                     without one, 'martlet secret set anthropic' is used
               ANTHROPIC_BASE_URL     where the model is, if not at Anthropic
               NO_COLOR               no colours
             """,
@@ -36,7 +37,8 @@ package enum CommandTree {
         subcommands: [RunCommand.command, RunsCommands.command] + SandboxGroup.short + [
             SandboxGroup.command, SnapshotCommands.group, DaemonCommands.serve, DaemonCommands.shutdown,
             DaemonCommands.status,
-            EnvCommand.command, KeyCommands.command, UsageCommand.command, TemplateCommands.command,
+            EnvCommand.command, KeyCommands.command, SecretCommands.command, UsageCommand.command,
+            TemplateCommands.command,
             DoctorCommand.command,
             ModelCommand.command,
             ResultServerCommand.command, completions, version,

@@ -3,6 +3,7 @@
 import API
 import Access
 import E2B
+import Egress
 import FoundationEssentials
 import Freestyle
 import Gateway
@@ -14,6 +15,7 @@ import QEMUMachines
 import Records
 import Runs
 import Sandboxes
+import Secrets
 import Synchronization
 import Templates
 import Volumes
@@ -32,6 +34,8 @@ struct DaemonOptions: Sendable {
     var sandboxesPerOwner: Int?
     /// Nil: found out by trying.
     var accelerator: Accelerator?
+    /// What sandboxes may reach of which nobody says it.
+    var egress = EgressPolicy.closed
     /// Below which sandboxes have host names.
     var domain = DaemonDomain.standard
     /// Nil serves no TLS.
@@ -93,13 +97,19 @@ enum Daemon {
         let keys = try await APIKeys(database)
         let isFirstStart = !Files.exists(home.apiKey)
         let key = try await keys.installationKey(inFile: home.apiKey)
-        let upstream = try ModelUpstream.fromEnvironment()
+        let secrets = SecretVault(database, key: try SecretKey.load(home.secretKey))
+        let upstream = try ModelUpstream.fromEnvironment {
+            try? await secrets.open(SecretVault.modelKey, owner: Owner.installation.rawValue)
+        }
+        let outside = try PlayedInternet.outside ?? .internet
+        if PlayedInternet.isSet { log("sandboxes reach a played internet, and no other") }
         let sandboxes = SandboxRegistry(
             engine: engine,
             home: home,
             database: database,
             poolSize: options.poolSize,
             limitPerOwner: options.sandboxesPerOwner,
+            network: SandboxNetworks.Settings(policy: options.egress, outside: outside),
             log: log
         )
         let gateway = GuestGateway(
@@ -117,7 +127,7 @@ enum Daemon {
             gateway: gateway,
             database: database,
             home: home,
-            hasCredential: upstream.isUsable
+            hasCredential: { await upstream.isUsable }
         )
         sandboxes.carryVolumes { sandbox, opening, stream in
             await volumes.serve(opening.volume, to: sandbox.id, granted: sandbox.record.volumes, on: stream)
@@ -159,18 +169,20 @@ enum Daemon {
             builds: builds,
             keys: keys,
             gateway: gateway,
+            secrets: secrets,
             e2b: E2BServer(
                 sandboxes: sandboxes,
                 keys: keys,
                 volumes: volumes,
                 builds: builds,
+                secrets: secrets,
                 database: database,
                 domain: door?.domain
             ),
             freestyle: try await FreestyleServer(sandboxes: sandboxes, database: database),
             daemon: ControlServer.Daemon(
                 describe: {
-                    GetDaemon.Response(
+                    await GetDaemon.Response(
                         version: Version.current,
                         processID: getpid(),
                         url: url,

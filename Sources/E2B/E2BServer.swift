@@ -15,6 +15,7 @@ import HTTP
 import Linux
 import Records
 import Sandboxes
+import Secrets
 import Templates
 import Volumes
 
@@ -33,6 +34,7 @@ package struct E2BServer: Sendable {
         keys: APIKeys,
         volumes: VolumeStore,
         builds: TemplateBuilds,
+        secrets: SecretVault,
         database: Database,
         domain: String?
     ) {
@@ -55,7 +57,8 @@ package struct E2BServer: Sendable {
         )
         Self.addKeys(KeyEndpoints(keys: keys), to: &table)
         Self.addVolumes(VolumeEndpoints(volumes: volumes, domain: domain), to: &table)
-        Self.addMissing(endpoints, to: &table)
+        Self.addSecrets(SecretEndpoints(secrets: secrets), to: &table)
+        Self.addMissing(to: &table)
         self.table = table
         volumeContent = VolumeContentServer(volumes: volumes)
     }
@@ -135,6 +138,7 @@ package struct E2BServer: Sendable {
         table.add("POST", "/sandboxes/{id}/fork", sandboxes.fork)
         table.add("POST", "/sandboxes/{id}/snapshots", sandboxes.keep)
         table.add("GET", "/snapshots", sandboxes.listSnapshots)
+        table.add("PUT", "/sandboxes/{id}/network", sandboxes.setNetwork)
     }
 
     private static func addLogs(_ logs: LogEndpoints, to table: inout RouteTable<Endpoint>) {
@@ -181,9 +185,16 @@ package struct E2BServer: Sendable {
         table.add("DELETE", "/volumes/{id}", volumes.remove)
     }
 
+    private static func addSecrets(_ secrets: SecretEndpoints, to table: inout RouteTable<Endpoint>) {
+        table.add("POST", "/secrets", secrets.create)
+        table.add("GET", "/secrets", secrets.list)
+        table.add("GET", "/secrets/{id}", secrets.get)
+        table.add("POST", "/secrets/{id}", secrets.replace)
+        table.add("DELETE", "/secrets/{id}", secrets.remove)
+    }
+
     /// What is not there yet says so, by name.
-    private static func addMissing(_ sandboxes: SandboxEndpoints, to table: inout RouteTable<Endpoint>) {
-        table.add("PUT", "/sandboxes/{id}/network", sandboxes.missing("network rules that change while a sandbox runs"))
+    private static func addMissing(to table: inout RouteTable<Endpoint>) {
         let rest = [
             "builds of templates in the first version of the API": [
                 "POST /templates", "POST /templates/{id}", "POST /templates/{id}/builds/{build}",
@@ -193,9 +204,6 @@ package struct E2BServer: Sendable {
                 "GET /templates/{id}/tags/{tag}/assignments",
             ],
             "default templates": ["GET /default-templates"],
-            "secrets": [
-                "POST /secrets", "GET /secrets", "GET /secrets/{id}", "POST /secrets/{id}", "DELETE /secrets/{id}",
-            ],
         ]
         for (what, routes) in rest {
             for route in routes {

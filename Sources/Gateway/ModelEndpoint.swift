@@ -64,7 +64,7 @@ package final class ModelEndpoint: Sendable {
     /// the guest then sees that it is not whole.
     package func handle(_ exchange: Exchange) async throws {
         do {
-            try checkIsAllowed(exchange.request)
+            try await checkIsAllowed(exchange.request)
             try await forwardWhileWanted(exchange)
         } catch  where exchange.isWaiting {
             guard let refusal = refusal(for: error) else { throw error }
@@ -90,7 +90,7 @@ package final class ModelEndpoint: Sendable {
     private struct ClientGone: Error {}
 
     /// Claude Code tries a 401 again for three minutes, and a 403 not at all: what a retry can not mend is 403 here.
-    private func checkIsAllowed(_ request: RequestHead) throws {
+    private func checkIsAllowed(_ request: RequestHead) async throws {
         guard Self.allowed.contains("\(request.method) \(request.path)") else {
             throw Refusal(
                 status: 404,
@@ -98,13 +98,14 @@ package final class ModelEndpoint: Sendable {
                 message: "The gateway leads to a model, not to '\(request.path)'"
             )
         }
-        guard upstream.isUsable || cassette?.mode == .replay else {
+        let isAnswered = if cassette?.mode == .replay { true } else { await upstream.isUsable }
+        guard isAnswered else {
             throw Refusal(
                 status: 403,
                 type: "authentication_error",
                 message:
-                    "No model credential: start the daemon with ANTHROPIC_API_KEY, or with ANTHROPIC_BASE_URL for a "
-                    + "model of your own"
+                    "No model credential: 'martlet secret set anthropic' stores one; or start the daemon with "
+                    + "ANTHROPIC_API_KEY, or with ANTHROPIC_BASE_URL for a model of your own"
             )
         }
     }
@@ -166,11 +167,7 @@ package final class ModelEndpoint: Sendable {
         }
         // Usage is read from the answer as it passes.
         head.headers["Accept-Encoding"] = "identity"
-        switch upstream.credential {
-        case .apiKey(let key): head.headers["x-api-key"] = key.exposed { $0 }
-        case .token(let token): head.headers["Authorization"] = token.exposed { "Bearer \($0)" }
-        case .none: break
-        }
+        if let field = await upstream.credentialField { head.headers[field.name] = field.value.exposed { $0 } }
         let isMessage = exchange.request.path == "/v1/messages"
         if cassette != nil || isMessage && purse.isLimited {
             let bytes = try await exchange.body.collect(limit: Self.bodyLimit)

@@ -10,6 +10,8 @@ package struct ModelUpstream: Sendable {
         case apiKey(Secret)
         /// Sent as `Authorization: Bearer`.
         case token(Secret)
+        /// Looked up for each request, so that it may be set and changed while the daemon runs.
+        case stored(@Sendable () async -> Secret?)
         /// For a model of one's own that asks for none.
         case none
     }
@@ -21,7 +23,32 @@ package struct ModelUpstream: Sendable {
     let endpoint: Endpoint
     let credential: Credential
     /// Whether requests have any chance: the public API wants a credential, a model of one's own may not.
-    package let isUsable: Bool
+    package var isUsable: Bool {
+        get async {
+            if endpoint.host != "api.anthropic.com" { return true }
+            return await credentialField != nil
+        }
+    }
+
+    /// The field that a request carries its credential in.
+    var credentialField: (name: String, value: Secret)? {
+        get async {
+            switch credential {
+            case .apiKey(let key): return ("x-api-key", key)
+            case .token(let token): return Self.bearer(token)
+            case .stored(let find):
+                guard let secret = await find() else { return nil }
+                // A token that belongs to a subscription goes another way than a key.
+                let isToken = secret.exposed { $0.hasPrefix("sk-ant-oat") }
+                return isToken ? Self.bearer(secret) : ("x-api-key", secret)
+            case .none: return nil
+            }
+        }
+    }
+
+    private static func bearer(_ token: Secret) -> (name: String, value: Secret) {
+        ("Authorization", Secret(token.exposed { "Bearer \($0)" }))
+    }
 
     package init(baseURL: String, credential: Credential) throws(GatewayError) {
         guard let endpoint = Endpoint(url: baseURL) else {
@@ -36,11 +63,14 @@ package struct ModelUpstream: Sendable {
         self.endpoint = endpoint
         self.baseURL = endpoint.description
         self.credential = credential
-        if case .none = credential { isUsable = endpoint.host != "api.anthropic.com" } else { isUsable = true }
     }
 
     /// Takes `ANTHROPIC_BASE_URL`, `ANTHROPIC_API_KEY` and `ANTHROPIC_AUTH_TOKEN` of this process.
-    package static func fromEnvironment() throws(GatewayError) -> ModelUpstream {
+    ///
+    /// - Parameter stored: finds the credential where there is neither of the two.
+    package static func fromEnvironment(
+        otherwise stored: @escaping @Sendable () async -> Secret?
+    ) throws(GatewayError) -> ModelUpstream {
         func variable(_ name: String) -> String? {
             Program.variable(name).flatMap { $0.isEmpty ? nil : $0 }
         }
@@ -50,7 +80,7 @@ package struct ModelUpstream: Sendable {
             } else if let token = variable("ANTHROPIC_AUTH_TOKEN") {
                 .token(Secret(token))
             } else {
-                .none
+                .stored(stored)
             }
         return try ModelUpstream(baseURL: variable("ANTHROPIC_BASE_URL") ?? anthropic, credential: credential)
     }

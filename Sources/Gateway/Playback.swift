@@ -30,7 +30,7 @@ extension GuestGateway {
     ///
     /// - Parameter secrets: what must not be kept besides the model's credential, by the names that take its place.
     /// - Throws: ``CassetteError``, `ScriptError`, `LinuxError`.
-    package func playback(_ path: String, _ mode: Cassette.Mode, secrets: [String: Secret]) throws -> Playback {
+    package func playback(_ path: String, _ mode: Cassette.Mode, secrets: [String: Secret]) async throws -> Playback {
         if mode == .replay, Files.exists(path), !Files.isDirectory(path) {
             return .script(ScriptedModelServer(script: try Script(parsing: Files.read(path))))
         }
@@ -38,6 +38,7 @@ extension GuestGateway {
         switch upstream.credential {
         case .apiKey(let key): secrets["model-key"] = key
         case .token(let token): secrets["model-token"] = token
+        case .stored(let find): secrets["model-key"] = await find()
         case .none: break
         }
         return .cassette(try Cassette(path, mode, redaction: Redaction(secrets)))

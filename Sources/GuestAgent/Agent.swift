@@ -99,8 +99,8 @@ package final class Agent: Sendable {
     ///
     /// - Parameters:
     ///   - listener: where the host asks.
-    ///   - gateway: on the loopback, where programs of the guest find the way out.
-    package func run(on listener: Listener, gateway: Listener) async throws {
+    ///   - ways: where programs of the guest find the way out.
+    package func run(on listener: Listener, _ ways: WaysOut) async throws {
         let server = HTTPServer(connections: connections) { [self] exchange in
             do {
                 try await answer(exchange)
@@ -110,7 +110,7 @@ package final class Agent: Sendable {
         }
         try await withThrowingTaskGroup { group in
             group.addTask { try await server.run(on: listener) }
-            group.addTask { [tunnels] in try await tunnels.run(on: gateway) }
+            group.addTask { [tunnels] in try await ways.run(tunnels) }
             group.addTask { [samples, authority] in try await samples.run { authority.isOpen } }
             defer { group.cancelAll() }
             try await group.next()

@@ -51,9 +51,9 @@ package enum GuestProgram {
             )
         )
         let listener = try Listener(.tcp("0.0.0.0", GuestProtocol.agentPort))
-        let gateway = try Listener(.loopback(GuestProtocol.gatewayPort))
+        let ways = try Network.waysOut()
         Console.say(boot.bootstrap == nil ? "ready, but without a bootstrap hash it answers nobody" : "ready")
-        try await agent.run(on: listener, gateway: gateway)
+        try await agent.run(on: listener, ways)
     }
 
     private static func serveCaller(_ port: UInt16, directory: String, hash: String) async throws {
@@ -69,6 +69,6 @@ package enum GuestProgram {
         let listener = try Listener(.loopback(port))
         let gateway = try Listener(.loopback(0))
         Console.say("ready, agent \(listener.address), gateway \(gateway.address)")
-        try await agent.run(on: listener, gateway: gateway)
+        try await agent.run(on: listener, WaysOut(gateway: gateway))
     }
 }

@@ -129,6 +129,16 @@ package final class Channel: ByteStream, EventSource {
         }
     }
 
+    /// This end's address; nil for anything but a socket of IPv4. Of an accepted connection it is the one that its peer meant.
+    package func localAddress() throws(LinuxError) -> SocketAddress? {
+        var own = try descriptor.ownAddress()
+        guard own.sin_family == sa_family_t(AF_INET) else { return nil }
+        var text = [CChar](repeating: 0, count: Int(INET_ADDRSTRLEN))
+        guard inet_ntop(AF_INET, &own.sin_addr, &text, socklen_t(text.count)) != nil else { return nil }
+        let host = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return .tcp(host, UInt16(bigEndian: own.sin_port))
+    }
+
     package func close() {
         let wasOpen = reading.withLock { isReading in
             writing.withLock { isWriting in

@@ -55,6 +55,16 @@ package final class Listener: Sendable {
         }
     }
 
+    /// Gives this listener every new TCP connection of the machine's network, whatever address and port it is for, but for those
+    /// to the loopback and to `address`; ``Channel/localAddress()`` of each says what it was meant for.
+    ///
+    /// - Returns: what keeps it so, until it is closed.
+    package func takeEveryConnection(butTo address: UInt32) throws(LinuxError) -> Descriptor {
+        Descriptor(
+            owning: try check("take every connection") { clinux_take_connections(descriptor.raw, address) }
+        )
+    }
+
     /// Stops listening and removes the socket's path; whoever waits in ``accept()`` gets an error.
     package func close() {
         let wasOpen = isOpen.withLock { isOpen in
@@ -126,6 +136,10 @@ extension Descriptor {
     func boundAddress(_ requested: SocketAddress) throws(LinuxError) -> SocketAddress {
         guard case .tcp(let host, 0) = requested else { return requested }
         // The port stands at the same place in an IPv6 address, which is longer and cut off here.
+        return .tcp(host, UInt16(bigEndian: try ownAddress().sin_port))
+    }
+
+    func ownAddress() throws(LinuxError) -> sockaddr_in {
         var address = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         try check("read the address of a socket") {
@@ -133,6 +147,6 @@ extension Descriptor {
                 pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(raw, $0, &size) }
             }
         }
-        return .tcp(host, UInt16(bigEndian: address.sin_port))
+        return address
     }
 }

@@ -10,6 +10,7 @@
 ///     prices.json         the owner's own prices, if any   logs/       what went on in sandboxes that have ended
 ///                                                          tls/        the daemon's own certificates
 ///                                                          volumes/    the files of volumes, by id
+///                                                          audit/      what was done to sandboxes, and what they did
 package struct Home: Sendable, Hashable {
     package let path: String
 
@@ -36,6 +37,7 @@ package struct Home: Sendable, Hashable {
     package var snapshots: String { "\(path)/snapshots" }
     package var runs: String { "\(path)/runs" }
     package var logs: String { "\(path)/logs" }
+    package var audit: String { "\(path)/audit" }
     package var cache: String { "\(path)/cache" }
     package var volumes: String { "\(path)/volumes" }
     package var tls: String { "\(path)/tls" }

@@ -62,5 +62,6 @@ extension Migration {
         .freestyle,
         .templates,
         .snapshots,
+        .audits,
     ]
 }

@@ -20,13 +20,22 @@ package final class SandboxRouter: Sendable {
     private let directory: SandboxDirectory
     private let destinations: Destinations
     private let limits: RouterLimits
+    private let note: @Sendable (_ id: String, RequestHead) -> Void
     private let traffic = Mutex<[String: SandboxTraffic]>([:])
 
-    /// - Parameter domain: below which sandboxes have host names, with or without a port.
-    package init(sandboxes: SandboxDirectory, domain: String, limits: RouterLimits = RouterLimits()) {
+    /// - Parameters:
+    ///   - domain: below which sandboxes have host names, with or without a port.
+    ///   - note: told of every request to a sandbox's agent that may be made, before it is.
+    package init(
+        sandboxes: SandboxDirectory,
+        domain: String,
+        limits: RouterLimits = RouterLimits(),
+        note: @escaping @Sendable (_ id: String, RequestHead) -> Void = { _, _ in }
+    ) {
         directory = sandboxes
         destinations = Destinations(domain: domain)
         self.limits = limits
+        self.note = note
     }
 
     /// Answers a request that is for a sandbox; false, and nothing done, for every other.
@@ -82,6 +91,7 @@ package final class SandboxRouter: Sendable {
         let traffic = traffic(of: sandbox)
         guard traffic.enter() else { throw Refusal.tooMany(sandbox.id) }
         defer { traffic.leave() }
+        if isAgent { note(sandbox.id, exchange.request) }
         let way: Carriage.Way =
             isAgent
             ? .agent(sandbox.link)

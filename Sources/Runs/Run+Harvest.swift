@@ -77,6 +77,7 @@ extension Run {
             report.costUSD = endpoint.usage.costUSD ?? report.sessionCostUSD.map { max(0, $0 - before) }
             gateway.close(endpoint)
         }
+        report.network = progress.network?.uses
         if let schema { report.attempts = schema.attempts() }
         if let sandbox = progress.sandbox {
             // One that was kept before this run stays, whoever goes on in it.

@@ -1,3 +1,4 @@
+import Egress
 import Gateway
 import GuestLink
 import HTTP
@@ -107,6 +108,7 @@ struct Run: Sendable {
         let sandbox = try await step(.create, &progress, \.create) { progress in
             let sandbox = try await obtainSandbox()
             progress.sandbox = sandbox
+            progress.network = sandboxes.networks.network(of: sandbox).log
             progress.report.sandboxID = sandbox.id
             return (sandbox, sandbox.id)
         }
@@ -140,12 +142,23 @@ struct Run: Sendable {
     private func obtainSandbox() async throws -> Sandbox {
         if let previous, previous.kept, let id = previous.sandboxID, let sandbox = try? sandboxes.sandbox(id) {
             try await sandboxes.resume(sandbox)
+            if options.allow != nil || options.deny != nil { try await sandboxes.setEgress(egress(), of: sandbox) }
             return sandbox
         }
         var new = NewSandbox(template: options.template, metadata: ["run": id])
         new.keyID = key
         new.volumes = try await volumes.mounts(options.volumes ?? [], owner: new.owner)
+        new.egress = try egress()
         return try await sandboxes.create(new)
+    }
+
+    /// What the sandbox of this run may reach besides the model.
+    private func egress() throws -> EgressPolicy {
+        try EgressPolicy(
+            allow: options.allow ?? [],
+            deny: options.deny ?? [],
+            otherwise: sandboxes.networks.settings.policy
+        )
     }
 
     private func copyIn(_ workspace: Workspace) async throws -> String? {

@@ -9,6 +9,8 @@ struct RunProgress: Sendable {
     var sandbox: Sandbox?
     var workspace: Workspace?
     var endpoint: GuestGateway.Opening?
+    /// What the sandbox reached besides the model.
+    var network: NetworkLog?
 
     /// Turns an error into the outcome that it means.
     mutating func fail(_ error: any Error) {

@@ -10,6 +10,7 @@
 
 import Access
 import Cassettes
+import Egress
 import FoundationEssentials
 import Gateway
 import HTTP
@@ -27,7 +28,7 @@ package final class RunRegistry: Sendable {
     private let volumes: VolumeStore
     private let gateway: GuestGateway
     private let store: RunStore
-    private let hasCredential: Bool
+    private let hasCredential: @Sendable () async -> Bool
     private let running = Mutex<[String: Task<RunReport, Never>]>([:])
 
     package init(
@@ -36,7 +37,7 @@ package final class RunRegistry: Sendable {
         gateway: GuestGateway,
         database: Database,
         home: Home,
-        hasCredential: Bool
+        hasCredential: @escaping @Sendable () async -> Bool
     ) {
         self.sandboxes = sandboxes
         self.volumes = volumes
@@ -67,7 +68,7 @@ package final class RunRegistry: Sendable {
         let schema = try options.schema.map {
             try ResultSchema($0, toolName: options.toolName, toolDescription: options.toolDescription)
         }
-        let playback = try playback(options)
+        let playback = try await playback(options)
         let id = "r\(Random.name(16))"
         var initial = RunReport(
             id: id,
@@ -175,15 +176,22 @@ package final class RunRegistry: Sendable {
         guard options.judge == nil || options.bestOf != nil else {
             throw RunError(.invalidOptions, "A judge needs several agents to choose from")
         }
-        guard hasCredential || options.cassette?.mode == .replay else {
+        let isReplay = options.cassette?.mode == .replay
+        let isAnswered = if isReplay { true } else { await hasCredential() }
+        guard isAnswered else {
             throw RunError(
                 .noCredential,
-                "There is no way to a model: set ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL for a model of your own "
+                "There is no way to a model: store its key with 'martlet secret set anthropic', or set ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL for a model of your own "
                     + "('martlet model script.json' plays one), and start the daemon with it: 'martlet shutdown', then again"
             )
         }
         // What could not be mounted is said before anything is made.
         _ = try await volumes.mounts(options.volumes ?? [], owner: .installation)
+        do {
+            _ = try EgressPolicy(allow: options.allow ?? [], deny: options.deny ?? [])
+        } catch {
+            throw RunError(.invalidOptions, error.message)
+        }
         let template = try sandboxes.templates.template(options.template).manifest
         if let bytes = options.fileBytes, bytes > Int64(template.diskMiB) << 20 {
             throw RunError(
@@ -203,7 +211,7 @@ package final class RunRegistry: Sendable {
         return previous
     }
 
-    private func playback(_ options: RunOptions) throws -> Playback? {
+    private func playback(_ options: RunOptions) async throws -> Playback? {
         guard let choice = options.cassette else { return nil }
         guard choice.path.hasPrefix("/") else {
             throw RunError(.invalidOptions, "The cassette's path '\(choice.path)' is not absolute")
@@ -215,7 +223,7 @@ package final class RunRegistry: Sendable {
             case .hybrid: .hybrid
             }
         do {
-            return try gateway.playback(choice.path, mode, secrets: Self.secrets(in: options.environment))
+            return try await gateway.playback(choice.path, mode, secrets: Self.secrets(in: options.environment))
         } catch {
             throw RunError(.invalidOptions, "The cassette can not be used: \(error)")
         }

@@ -1,4 +1,5 @@
 import Access
+import Egress
 import Wire
 
 /// What to make.
@@ -17,6 +18,8 @@ package struct NewSandbox: Sendable {
     package var checkpointInterval: Duration?
     /// The volumes that are seen in it; whoever asks for them has made sure that they are the owner's.
     package var volumes: [VolumeMount] = []
+    /// What it may reach; nil is the installation's default.
+    package var egress: EgressPolicy?
 
     package init(
         template: String,

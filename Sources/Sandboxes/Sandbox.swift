@@ -1,3 +1,4 @@
+import Egress
 import FoundationEssentials
 import GuestLink
 import Linux
@@ -87,6 +88,11 @@ package final class Sandbox: Sendable {
     /// Takes a step of its life.
     func change<Result: Sendable>(_ body: (inout SandboxLife<Stay>) -> Result) -> Result {
         state.withLock { body(&$0.life) }
+    }
+
+    /// Changes what it may reach, in its record alone.
+    func setEgress(_ policy: EgressPolicy) -> Bool {
+        state.withLock { $0.life.setEgress(policy) }
     }
 
     /// Puts `watch` in the place of who waited for the end before.

@@ -1,3 +1,4 @@
+import Egress
 import FoundationEssentials
 
 /// How far a sandbox's life is, and when it is to end. A value: ``Sandbox`` holds it behind its lock and does what it answers.
@@ -116,6 +117,16 @@ struct SandboxLife<Stay: Sendable & Hashable>: Sendable {
         let move = moveEnd { _ in seconds.map { now.addingTimeInterval($0) } }
         if move == .moved || move == .unchanged { record.lifetime = seconds }
         return move
+    }
+
+    /// - Returns: whether it has a use: not when it is ending.
+    mutating func setEgress(_ policy: EgressPolicy) -> Bool {
+        switch phase {
+        case .running, .pausing, .paused, .resuming:
+            record.egress = policy
+            return true
+        case .stopping, .stopped: return false
+        }
     }
 
     /// The first reason stands.

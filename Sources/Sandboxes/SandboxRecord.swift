@@ -1,4 +1,5 @@
 import Access
+import Egress
 import FoundationEssentials
 import Linux
 import Wire
@@ -76,6 +77,7 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     /// How often it is saved while it runs, in seconds; nil is never.
     package var checkpointInterval: Double?
     private var volumesOrNone: [VolumeMount]?
+    var egress: EgressPolicy?
     private var ownerName: Owner?
     private var lifecycleChoice: Lifecycle?
 
@@ -83,10 +85,12 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     /// What its guest is served of volumes, and nothing else is.
     package var volumes: [VolumeMount] { volumesOrNone ?? [] }
     package var lifecycle: Lifecycle { lifecycleChoice ?? Lifecycle() }
+    /// What it may reach: nothing, where nobody said so.
+    package var egressPolicy: EgressPolicy { egress ?? .closed }
 
     private enum CodingKeys: String, CodingKey {
         case id, template, buildID, machine, created, ends, metadata, manifest, ingress, trafficToken, keyID, lifetime,
-            saved, isPaused, checkpointInterval
+            saved, isPaused, checkpointInterval, egress
         case volumesOrNone = "volumes"
         case ownerName = "owner"
         case lifecycleChoice = "lifecycle"
@@ -110,6 +114,7 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
         ends = lifetime.map { created.addingTimeInterval($0) }
         metadata = request.metadata
         ingress = request.ingress
+        egress = request.egress
         self.trafficToken = trafficToken
         keyID = request.keyID
         volumesOrNone = request.volumes.isEmpty ? nil : request.volumes

@@ -42,6 +42,7 @@ extension SandboxRegistry {
         case .moved:
             watchDeadline(of: sandbox)
             try await records.update(sandbox)
+            audits.noteEnd(of: sandbox.record)
         }
     }
 

@@ -12,6 +12,7 @@ extension SandboxRegistry {
     /// - Returns: how many were found, and the ids of those that were lost.
     package func recover() async throws -> (found: Int, lost: [String]) {
         archive.load()
+        await audits.removeOld()
         var lost: [String] = []
         var found: [Sandbox] = []
         for (record, token) in try await records.all() {

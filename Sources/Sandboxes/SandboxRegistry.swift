@@ -21,14 +21,14 @@ import Wire
 
 /// All sandboxes of this installation.
 package final class SandboxRegistry: Sendable {
-    /// Carries a connection that a guest opened to the outside.
+    /// Carries a connection that a guest opened to the gateway.
     package typealias Carrier = @Sendable (Sandbox, TunnelOpening, any ByteStream) async -> Void
 
     private struct State {
         /// Those that run and those that rest.
         var known: [String: Sandbox] = [:]
         var isClosed = false
-        /// Told what each sandbox's programs may reach.
+        /// Serves what reaches for the gateway.
         var carrier: Carrier?
         /// Serves the volumes of each.
         var volumes: Carrier?
@@ -46,6 +46,10 @@ package final class SandboxRegistry: Sendable {
     let home: Home
     let records: SandboxRecords
     let snapshotRecords: SnapshotRecords
+    /// What leaves sandboxes.
+    package let networks: SandboxNetworks
+    /// What was done to sandboxes, and what they did.
+    package let audits: SandboxAudits
     let pool: MachinePool
     let quota: SandboxQuota
     private let state = Mutex(State())
@@ -59,6 +63,7 @@ package final class SandboxRegistry: Sendable {
         database: Database,
         poolSize: Int,
         limitPerOwner: Int? = nil,
+        network: SandboxNetworks.Settings = SandboxNetworks.Settings(),
         beforeStep: @escaping @Sendable (CreateStep) async throws -> Void = { _ in },
         beforeTurn: @escaping @Sendable (TurnStep) async throws -> Void = { _ in },
         log: @escaping @Sendable (String) -> Void
@@ -73,6 +78,9 @@ package final class SandboxRegistry: Sendable {
         snapshots = SnapshotStore(home)
         records = SandboxRecords(database)
         snapshotRecords = SnapshotRecords(database)
+        let audits = SandboxAudits(home, database, log: log)
+        self.audits = audits
+        networks = SandboxNetworks(network) { audits.note($0) }
         pool = MachinePool(engine: engine, home: home, size: poolSize)
         quota = SandboxQuota(limit: limitPerOwner)
     }
@@ -107,6 +115,8 @@ package final class SandboxRegistry: Sendable {
         try quota.enter(request.owner)
         undo.add { [quota] in quota.leave(request.owner) }
         try await beforeStep(.template)
+        var request = request
+        request.egress = request.egress ?? networks.settings.policy
         if let snapshot = try await namedSnapshot(request.template, of: request.owner) {
             return try await create(request, from: snapshot, &undo)
         }
@@ -146,12 +156,16 @@ package final class SandboxRegistry: Sendable {
         let sandbox = Sandbox(record: record, template: template.manifest, stay: stay, line: taken.line, token: token)
         try await beforeStep(.tunnels)
         openTunnels(of: sandbox, stay)
-        undo.add { await sandbox.stop(.startFailed) }
+        undo.add { [networks] in
+            await sandbox.stop(.startFailed)
+            networks.remove(id)
+        }
         try await beforeStep(.volumes)
         for volume in request.volumes { try await mount(volume, in: sandbox) }
         try await beforeStep(.done)
         try adopt(sandbox)
         watch(sandbox, stay)
+        audits.noteCreation(of: record)
         state.withLock { $0.uses[template.manifest.name, default: TemplateUse()].note(record.created) }
         return sandbox
     }
@@ -205,12 +219,12 @@ package final class SandboxRegistry: Sendable {
     func openTunnels(of sandbox: Sandbox, _ stay: Stay) {
         let (carrier, volumes) = state.withLock { ($0.carrier, $0.volumes) }
         guard let carrier else { return }
+        let network = networks.network(of: sandbox)
         stay.openTunnels(sandbox.link) { [weak sandbox] opening, stream in
-            if let sandbox {
-                switch opening.kind {
-                case .gateway: await carrier(sandbox, opening, stream)
-                case .volume: await volumes?(sandbox, opening, stream)
-                }
+            switch opening.kind {
+            case .gateway: if let sandbox { await carrier(sandbox, opening, stream) }
+            case .volume: if let sandbox { await volumes?(sandbox, opening, stream) }
+            case .tcp, .dns: await network.carry(opening, stream)
             }
             stream.close()
         }
@@ -306,6 +320,9 @@ package final class SandboxRegistry: Sendable {
         await archive.keep(EndedSandbox(sandbox.record, reason, at: Date()), sandbox.journal.known)
         let known = state.withLock { $0.known.removeValue(forKey: sandbox.id) }
         if known != nil { quota.leave(sandbox.record.owner) }
+        networks.remove(sandbox.id)
+        audits.noteCommands(sandbox.journal.known, of: sandbox.id)
+        await audits.close(sandbox.record, reason)
         try? await records.remove(sandbox.id)
         archive.removeNotes(of: sandbox.id)
         if let saved = sandbox.record.saved { try? await snapshots.remove(saved.snapshot) }

@@ -37,6 +37,7 @@ import Wire
               status               Tell about the daemon
               env                  Print the variables that a client needs
               key, keys            Make, list and remove API keys
+              secret, secrets      Store keys that never enter a sandbox
               usage                Tell what models have cost
 
             Upkeep:

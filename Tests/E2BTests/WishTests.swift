@@ -1,4 +1,5 @@
 import Access
+import Egress
 import Sandboxes
 import Testing
 import Wire
@@ -6,7 +7,7 @@ import Wire
 @testable import E2B
 
 private func wishes(_ json: String) throws -> NetworkWishes {
-    try NetworkWishes(Request.decode(NetworkModel.self, Array(json.utf8)))
+    try NetworkWishes(Request.decode(NetworkModel.self, Array(json.utf8)), otherwise: .closed)
 }
 
 private func status(_ body: () throws -> Void) -> Int? {
@@ -26,7 +27,7 @@ private func status(_ body: () throws -> Void) -> Int? {
         #expect(!ingress.allowsPublicTraffic)
         #expect(ingress.maskedHost == "${PORT}-x.local")
         #expect(ingress.tlsPorts == [443, 3000])
-        #expect(try NetworkWishes(nil).ingress == IngressPolicy())
+        #expect(try NetworkWishes(nil, otherwise: .closed).ingress == IngressPolicy())
         #expect(try wishes(#"{"maskRequestHost":""}"#).ingress.maskedHost == nil)
     }
 
@@ -35,14 +36,29 @@ private func status(_ body: () throws -> Void) -> Int? {
         #"{"denyOut":["10.0.0.0/8","0.0.0.0/0"],"egressProxy":null}"#,
     ])
     func `that nothing goes out are fulfilled`(_ json: String) throws {
-        _ = try wishes(json)
+        let policy = CompiledPolicy(try wishes(json).egress)
+        let address = try #require(IPAddress("1.1.1.1"))
+        #expect(!policy.decide(address: address, port: 443).isAllowed)
+    }
+
+    @Test func `leave to the installation what they do not name`() throws {
+        let model = NetworkModel(allowOut: ["1.1.1.1"])
+        let other = try #require(IPAddress("8.8.8.8"))
+        for (said, standard, isAllowed) in [
+            (nil, EgressPolicy.closed, false), (nil, .open, true), (true, .closed, true), (false, .open, false),
+        ] {
+            let wishes = try NetworkWishes(model, allowsInternet: said, otherwise: standard)
+            let policy = CompiledPolicy(wishes.egress)
+            #expect(policy.decide(address: other, port: 443).isAllowed == isAllowed)
+            #expect(policy.decide(address: try #require(IPAddress("1.1.1.1")), port: 443).isAllowed)
+            #expect(wishes.egress.lists.allowOut == ["1.1.1.1"])
+        }
     }
 
     @Test(arguments: [
-        #"{"allowOut":["1.1.1.1"]}"#, #"{"allowOut":["*"],"denyOut":["0.0.0.0/0"]}"#, #"{"denyOut":["1.1.1.1"]}"#,
         #"{"dnsServers":["::1"]}"#, #"{"egressProxy":{"address":"x:1"}}"#, #"{"rules":{"x":[]}}"#,
     ])
-    func `that something goes out can not be fulfilled yet`(_ json: String) {
+    func `that can not be fulfilled yet say so`(_ json: String) {
         #expect(status { _ = try wishes(json) } == 501)
     }
 

@@ -7,7 +7,7 @@ struct Leftovers {
     /// What stays in a home: records, the key, what templates and runs are made of.
     private static let kept: Set<String> = [
         "martlet.db", "api-key", "kvm-probe.json", "images", "templates", "runs", "logs", "cache", "machines",
-        "snapshots", "volumes", "volumes.key", "tls", "daemon.lock", "start.lock", "daemon.log",
+        "snapshots", "volumes", "volumes.key", "tls", "daemon.lock", "start.lock", "daemon.log", "audit", "secrets.key",
     ]
 
     let installation: Installation

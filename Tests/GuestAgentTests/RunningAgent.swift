@@ -19,7 +19,8 @@ struct RunningAgent: Sendable {
     let agent: Agent
     let home: String
     let address: SocketAddress
-    let gateway: SocketAddress
+    let ways: WaysOut
+    var gateway: SocketAddress { ways.gateway.address }
 
     /// Runs an agent for the time of `body`; without `isIdentified` it is still sealed.
     ///
@@ -43,10 +44,14 @@ struct RunningAgent: Sendable {
         settings.tunnelPatience = tunnelPatience
         let agent = try Agent(settings)
         let listener = try Listener(.loopback(0))
-        let gateway = try Listener(.loopback(0))
-        let running = RunningAgent(agent: agent, home: home, address: listener.address, gateway: gateway.address)
+        let ways = WaysOut(
+            gateway: try Listener(.loopback(0)),
+            everywhere: try Listener(.loopback(0)),
+            names: (try DatagramSocket(.loopback(0)), try Listener(.loopback(0)))
+        )
+        let running = RunningAgent(agent: agent, home: home, address: listener.address, ways: ways)
         try await withThrowingTaskGroup { group in
-            group.addTask { try await agent.run(on: listener, gateway: gateway) }
+            group.addTask { try await agent.run(on: listener, ways) }
             defer { group.cancelAll() }
             var identity = identity
             if case .ofGuest? = users { identity.defaultUser = "root" }

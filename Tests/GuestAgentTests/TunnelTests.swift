@@ -119,6 +119,68 @@ import Wire
         }
     }
 
+    @Test func `says which address a connection was meant for`() async throws {
+        try await RunningAgent.run { agent in
+            let everywhere = try #require(agent.ways.everywhere)
+            let program = try await Channel.connect(to: everywhere.address)
+            // Made to the listener itself, it was meant for nobody.
+            #expect(try await program.read().isEmpty)
+        }
+    }
+
+    @Test func `brings answers to questions for names, each to who asked, on lines that are used again`() async throws {
+        try await RunningAgent.run { agent in
+            let names = try #require(agent.ways.names)
+            guard case .tcp(_, let port) = names.datagrams.address else { throw CancellationError() }
+            let host = try await Self.park(agent)
+            let opened = Task {
+                let line = try await Self.readLine(host)
+                // Turns each question round.
+                for _ in 0..<3 {
+                    let length = try await host.read(upTo: 2)
+                    let question = try await host.read(upTo: Int(length[1]))
+                    try await host.write(length + question.reversed())
+                }
+                return line
+            }
+            for question in ["one", "three", "five"] {
+                let asked = try await Program(
+                    "python3",
+                    [
+                        "-c",
+                        """
+                        import socket, sys
+                        line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                        line.settimeout(60)
+                        line.connect(("127.0.0.1", int(sys.argv[1])))
+                        line.send(sys.argv[2].encode())
+                        print(line.recv(99).decode())
+                        """, "\(port)", question,
+                    ]
+                ).run()
+                #expect(asked.text == String(question.reversed()) + "\n", "\(asked.errorText)")
+            }
+            let line = try await opened.value
+            #expect(try JSONDecoder().decode(TunnelOpening.self, from: Data(line)) == TunnelOpening(.dns, port: 53))
+        }
+    }
+
+    @Test func `for names is made anew when the host has ended it`() async throws {
+        try await RunningAgent.run { agent in
+            let names = try #require(agent.ways.names)
+            for _ in 0..<2 {
+                let host = try await Self.park(agent)
+                let program = try await Channel.connect(to: names.streams.address)
+                try await program.write([0, 1, 65])
+                let line = try await Self.readLine(host)
+                #expect(try JSONDecoder().decode(TunnelOpening.self, from: Data(line)).kind == .dns)
+                #expect(try await host.read(upTo: 3) == [0, 1, 65])
+                host.close()
+                #expect(try await program.read().isEmpty)
+            }
+        }
+    }
+
     @Test func `needs an upgrade`() async throws {
         try await RunningAgent.run { agent in
             expect(try await agent.send("POST", GuestProtocol.tunnelPath).status, 426)

@@ -97,7 +97,7 @@ struct Place: Sendable {
         let (listener, gateway) = (try Listener(.loopback(0)), try Listener(.loopback(0)))
         let guest = Guest(id, at: listener.address)
         group.addTask {
-            try? await agent.run(on: listener, gateway: gateway)
+            try? await agent.run(on: listener, WaysOut(gateway: gateway))
             await agent.killAll()
             try? Files.remove(home)
         }

@@ -34,6 +34,17 @@ func withVault<Result>(_ body: (SecretVault, _ folder: String) async throws -> R
         }
     }
 
+    @Test func `sets by name what is there or not, for each owner apart`() async throws {
+        try await withVault { vault, _ in
+            for number in 0..<120 { _ = try await vault.set("n\(number)", Secret("x"), owner: "me") }
+            #expect(try await vault.set("n99", Secret("two"), owner: "me").version == 2)
+            #expect(try await vault.set("n99", Secret("other"), owner: "you").version == 1)
+            #expect(try await vault.open("n99", owner: "me").matches("two"))
+            #expect(try await vault.secret(named: "n99", owner: "you").version == 1)
+            await #expect(throws: SecretsError.self) { try await vault.secret(named: "none", owner: "me") }
+        }
+    }
+
     @Test func `keeps every version`() async throws {
         try await withVault { vault, _ in
             let first = try await vault.add("key", Secret("one"), metadata: ["a": 1], owner: "me")

@@ -80,7 +80,7 @@ struct AgentBehindCuts: Sendable {
         let address = listener.address
         let count = Counter()
         try await withThrowingTaskGroup { group in
-            group.addTask { try await agent.run(on: listener, gateway: gateway) }
+            group.addTask { try await agent.run(on: listener, WaysOut(gateway: gateway)) }
             defer { group.cancelAll() }
             let plain = HTTPClient { try await Channel.connect(to: address) }
             let identity = GuestIdentity(

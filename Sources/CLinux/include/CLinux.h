@@ -161,6 +161,11 @@ int clinux_set_clock(int64_t seconds, int64_t nanoseconds);
 /// Adds entropy to the kernel's pool, counts it, and makes the generator use it at once.
 int clinux_add_entropy(const void *bytes, size_t length);
 int clinux_interface_up(const char *name, uint32_t address, uint32_t netmask);
+/// Makes every IPv4 address one of this machine's, but for `peer`, which is reached by `interface` as before.
+int clinux_own_every_address(const char *interface, uint32_t address, uint32_t peer);
+/// Gives every new TCP connection to `listener`, whatever its address and port, but for those to the loopback and to `address`.
+/// Returns a descriptor that keeps it so.
+int clinux_take_connections(int listener, uint32_t address);
 int clinux_power_off(void);
 /// Linked in so that /proc and /dev are there before the Swift runtime looks at them; see boot.c.
 void clinux_boot_is_linked(void);

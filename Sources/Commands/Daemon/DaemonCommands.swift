@@ -1,4 +1,5 @@
 import Arguments
+import Egress
 import Glibc
 import Linux
 import Machines
@@ -40,6 +41,14 @@ enum DaemonCommands {
                 default: .described("kvm where it works, by trying it"),
                 completion: .values(AcceleratorName.allCases.map(\.rawValue))
             ),
+            .value(
+                "--egress",
+                "POLICY",
+                "What sandboxes may reach of which nobody says it: closed, or open, which is the public internet",
+                default: .value(EgressName.closed.rawValue),
+                environment: "MARTLET_EGRESS",
+                completion: .values(EgressName.allCases.map(\.rawValue))
+            ),
             .flag("--tls", "Serve TLS as well, so that every port of a sandbox has an address that starts with https"),
             .value("--tls-port", "PORT", "Port for that on 127.0.0.1; 0 takes any that is free", default: "3443"),
             .value("--domain", "NAME", "Below which sandboxes have host names", default: .value(DaemonDomain.standard)),
@@ -76,6 +85,7 @@ enum DaemonCommands {
             poolSize: try invocation.integer("--pool", in: 0...64) ?? 2,
             sandboxesPerOwner: try invocation.integer("--max-sandboxes", in: 1...100_000),
             accelerator: try invocation.choice("--accelerator", as: AcceleratorName.self)?.accelerator,
+            egress: try invocation.choice("--egress", as: EgressName.self)?.policy ?? .closed,
             domain: try domain(invocation),
             tls: try tls(invocation, surroundings),
             maxCostPerDay: try invocation.decimal("--max-cost-per-day", in: BudgetOptions.dollars),
@@ -133,6 +143,18 @@ enum DaemonCommands {
             switch self {
             case .kvm: .kvm
             case .tcg: .tcg
+            }
+        }
+    }
+
+    private enum EgressName: String, CaseIterable {
+        case closed
+        case open
+
+        var policy: EgressPolicy {
+            switch self {
+            case .closed: .closed
+            case .open: .open
             }
         }
     }

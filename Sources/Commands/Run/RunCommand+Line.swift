@@ -111,6 +111,12 @@ extension RunCommand {
             group: "Limits",
             default: .described("none")
         ),
+        .repeated(
+            "--allow",
+            "HOST",
+            "What it may reach besides the model: a name, '*.name', an address or range, with ':port' if wanted; '*' is all",
+            group: "Limits"
+        ), .repeated("--deny", "HOST", "What it may not reach, unless it is allowed", group: "Limits"),
     ]
 
     private static let agent: [Option] = [

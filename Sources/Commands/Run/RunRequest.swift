@@ -82,6 +82,8 @@ struct RunRequest: Sendable {
             invocation.values("--disallow-tool") + invocation.values("--disallowed-tools").flatMap(ToolNames.split)
         options.disallowedTools = options.disallowedTools.filter { !options.allowedTools.contains($0) }
         options.disallowedTools += refused.filter { !options.disallowedTools.contains($0) }
+        options.allow = invocation.list("--allow")
+        options.deny = invocation.list("--deny")
         options.keep = invocation.flag("--keep")
         options.resume = invocation.value("--resume")
         options.artifacts = invocation.values("--artifact")

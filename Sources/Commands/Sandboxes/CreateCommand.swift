@@ -32,7 +32,8 @@ enum CreateCommand {
         summary: "Make a sandbox and print its id",
         examples: [.init("martlet exec $(martlet create) -- uname -a", "Run a program in a new sandbox")],
         options: [
-            SharedOptions.environment, SandboxOptions.metadata, SandboxOptions.volume,
+            SharedOptions.environment, SandboxOptions.metadata, SandboxOptions.volume, SandboxOptions.allow,
+            SandboxOptions.deny,
             .value("--timeout", "TIME", "End it after: 90s, 10m, 1h30m", default: .described("never")),
             pausing, resuming, saving, SharedOptions.output,
         ],
@@ -73,7 +74,7 @@ enum CreateCommand {
                 "End it after: 90s, 10m, 1h30m; counted from when its terminal is left or lost",
                 default: .described("never; 30s after its terminal is lost")
             ), SandboxOptions.user, SandboxOptions.directory, SharedOptions.environment, SandboxOptions.metadata,
-            pausing, resuming, saving, SandboxOptions.volume,
+            pausing, resuming, saving, SandboxOptions.volume, SandboxOptions.allow, SandboxOptions.deny,
         ],
         arguments: [template]
     ) { invocation in
@@ -100,7 +101,9 @@ enum CreateCommand {
             pausesOnTimeout: invocation.flag("--pause-on-timeout"),
             resumesOnTraffic: invocation.flag("--resume-on-traffic"),
             checkpointInterval: try SandboxOptions.lifetime("--checkpoint", invocation).map { $0 / .seconds(1) },
-            volumes: try SandboxOptions.volumes(invocation)
+            volumes: try SandboxOptions.volumes(invocation),
+            allow: invocation.list("--allow"),
+            deny: invocation.list("--deny")
         )
     }
 

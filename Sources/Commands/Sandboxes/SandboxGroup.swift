@@ -14,8 +14,9 @@ enum SandboxGroup {
             CreateCommand.terminal, ConnectCommand.command, TerminalsCommand.command,
             ListCommand.command(as: "list", aliases: ["ls"]),
             ListCommand.info, ExecCommand.command(aliases: ["ex"]), LogsCommand.command(aliases: ["lg"]),
-            MetricsCommand.command, KillCommand.command(aliases: ["kl"]), TimeoutCommand.command, PauseCommands.pause,
-            PauseCommands.resume, ForkCommand.command, SnapshotCommands.group,
+            MetricsCommand.command, NetworkCommand.command, AuditCommand.command, KillCommand.command(aliases: ["kl"]),
+            TimeoutCommand.command, PauseCommands.pause, PauseCommands.resume, ForkCommand.command,
+            SnapshotCommands.group,
         ],
         group: "Sandboxes"
     )

@@ -5,6 +5,13 @@ import RPC
 import Terminals
 import Wire
 
+extension Invocation {
+    /// All values of an option; nil when it was not given.
+    func list(_ name: String) -> [String]? {
+        isGiven(name) ? values(name) : nil
+    }
+}
+
 /// What the commands about sandboxes have in common.
 enum SandboxOptions {
     static let sandbox = Positional("ID", "The sandbox; the beginning of its id is enough where it is the only one")
@@ -34,6 +41,14 @@ enum SandboxOptions {
             return VolumeWish(name: parts[0], path: parts[1])
         }
     }
+
+    static let allow = Option.repeated(
+        "--allow",
+        "HOST",
+        "What it may reach: a name, '*.name', an address or range, with ':port' if wanted; '*' is all"
+    )
+
+    static let deny = Option.repeated("--deny", "HOST", "What it may not reach, unless it is allowed")
 
     static let detach = "'~.' at the start of a line leaves it running"
 

@@ -5,6 +5,7 @@ import Linux
 import Machines
 import Records
 import Sandboxes
+import Secrets
 import Volumes
 import Wire
 
@@ -17,6 +18,7 @@ extension RESTError {
         case let error as SandboxError: self.init(error)
         case let error as AccessError: self.init(error)
         case let error as VolumesError: self.init(error)
+        case let error as SecretsError: self.init(error)
         case let error as MachineError:
             self.init(error.code == .noSpace ? 507 : 500, "\(error)")
         case let error as LinuxError where error.code == .noSpace: self.init(507, error.message)

@@ -1,17 +1,17 @@
+import Egress
 import Wire
 
-/// What a create asks of a sandbox's network: who may come in, and what may go out.
-///
-/// Coming in is what ``IngressPolicy`` says. Going out, nothing does yet: a wish for just that is fulfilled, any other is
-/// refused by saying so.
+/// What is asked of a sandbox's network: who may come in, and what may go out.
 struct NetworkWishes: Sendable {
     let ingress: IngressPolicy
+    let egress: EgressPolicy
 
     /// - Throws: ``RESTError`` with status 400 for what no server could fulfil, else 501 for what this one can not.
-    init(_ network: NetworkModel?) throws {
+    init(_ network: NetworkModel?, allowsInternet: Bool? = nil, otherwise standard: EgressPolicy) throws {
         let network = network ?? NetworkModel()
         try Self.check(network)
-        try Self.refuseWaysOut(network)
+        try Self.refuseMissing(network)
+        egress = try Self.egress(network, allowsInternet, standard)
         ingress = IngressPolicy(
             allowsPublicTraffic: network.allowPublicTraffic ?? true,
             maskedHost: network.maskRequestHost.flatMap { $0.isEmpty ? nil : $0 },
@@ -47,15 +47,29 @@ struct NetworkWishes: Sendable {
         }
     }
 
-    private static func refuseWaysOut(_ network: NetworkModel) throws {
-        func has(_ list: [String]?) -> Bool { list?.isEmpty == false }
-        if has(network.allowOut) { throw RESTError.missing("rules for outgoing connections ('network.allowOut')") }
-        if has(network.denyOut), network.denyOut?.contains("0.0.0.0/0") != true {
-            throw RESTError.missing(
-                "rules for outgoing connections ('network.denyOut'); nothing goes out at all, which is ['0.0.0.0/0']"
+    /// Where it is not said whether the internet is allowed, what no list names is as the installation has it.
+    private static func egress(
+        _ network: NetworkModel,
+        _ allowsInternet: Bool?,
+        _ standard: EgressPolicy
+    ) throws -> EgressPolicy {
+        do throws(EgressError) {
+            var policy = try EgressPolicy.e2b(
+                allowOut: network.allowOut ?? [],
+                denyOut: network.denyOut ?? [],
+                allowsInternet: allowsInternet ?? true
             )
+            if allowsInternet == nil { policy.fallback = standard.fallback }
+            return policy
+        } catch {
+            throw RESTError.badRequest("'network': \(error.message)")
         }
-        if has(network.dnsServers) { throw RESTError.missing("name servers for sandboxes ('network.dnsServers')") }
+    }
+
+    private static func refuseMissing(_ network: NetworkModel) throws {
+        if network.dnsServers?.isEmpty == false {
+            throw RESTError.missing("name servers for sandboxes ('network.dnsServers')")
+        }
         if network.egressProxy != nil { throw RESTError.missing("proxies for sandboxes ('network.egressProxy')") }
         if network.rules?.isEmpty == false {
             throw RESTError.missing("headers for outgoing requests ('network.rules')")

@@ -1,11 +1,20 @@
 import Access
+import Egress
 import Sandboxes
 
 extension NewSandbox {
     /// What a create asks for, once nothing of it has to be refused.
     ///
     /// What would be wrong on any server comes first, with status 400; then what this one does not have, with 501.
-    init(_ model: NewSandboxModel, owner: Owner, defaultTimeout: Int, template: String) throws {
+    ///
+    /// - Parameter egress: what a sandbox may reach where nothing else is asked for.
+    init(
+        _ model: NewSandboxModel,
+        owner: Owner,
+        defaultTimeout: Int,
+        template: String,
+        egress standard: EgressPolicy
+    ) throws {
         let lifetime = try Timeout.lifetime(model.timeout ?? defaultTimeout)
         let pauses = model.autoPause ?? false
         let resumes = model.autoResume?.enabled ?? false
@@ -23,7 +32,11 @@ extension NewSandbox {
         for (name, value) in model.envVars ?? [:] where value.utf8.contains(0) {
             throw RESTError.badRequest("'envVars': the value of '\(name)' has a NUL in it")
         }
-        let wishes = try NetworkWishes(model.network)
+        let wishes = try NetworkWishes(
+            model.network,
+            allowsInternet: model.allowInternetAccess,
+            otherwise: standard
+        )
         if model.autoPauseMemory == false { throw RESTError.withoutMemory }
         if model.iam?.tokens?.isEmpty == false { throw RESTError.missing("identity tokens ('iam')") }
 
@@ -35,6 +48,7 @@ extension NewSandbox {
         )
         self.owner = owner
         ingress = wishes.ingress
+        egress = wishes.egress
         lifecycle = Lifecycle(onTimeout: pauses ? .pause : .kill, resumesOnTraffic: resumes)
     }
 }

@@ -50,7 +50,8 @@ struct SandboxEndpoints: Sendable {
             model,
             owner: caller.owner,
             defaultTimeout: defaultTimeout,
-            template: reference?.text ?? ""
+            template: reference?.text ?? "",
+            egress: sandboxes.networks.settings.policy
         )
         new.keyID = caller.key?.id
         guard reference != nil, try await templates.mayUse(model.templateID, caller) else {
@@ -136,13 +137,5 @@ struct SandboxEndpoints: Sendable {
             throw RESTError.noSandbox(request["id"])
         }
         return sandbox
-    }
-
-    /// Answers for something that can not be done with a sandbox yet; one that is not there is missed first.
-    func missing(_ what: String) -> @Sendable (Request) async throws -> Answer {
-        { request in
-            _ = try find(request)
-            throw RESTError.missing(what)
-        }
     }
 }

@@ -1,3 +1,4 @@
+import Egress
 import FoundationEssentials
 import Linux
 import Machines
@@ -75,8 +76,7 @@ struct SandboxView: Sendable {
             endAt: endAt,
             envdVersion: Self.agentVersion,
             envdAccessToken: token,
-            // No sandbox has a way out yet, whatever was asked for.
-            allowInternetAccess: false,
+            allowInternetAccess: record.egressPolicy.allowsOthers,
             domain: domain,
             cpuCount: manifest.shape.processors,
             memoryMB: manifest.shape.memoryMiB,
@@ -97,8 +97,11 @@ struct SandboxView: Sendable {
 
     private var network: NetworkModel {
         let ingress = record.ingress ?? IngressPolicy()
+        let (allowed, denied) = record.egressPolicy.lists
         return NetworkModel(
             allowPublicTraffic: ingress.allowsPublicTraffic,
+            allowOut: allowed.isEmpty ? nil : allowed,
+            denyOut: denied.isEmpty ? nil : denied,
             maskRequestHost: ingress.maskedHost,
             httpsPorts: ingress.tlsPorts.isEmpty ? nil : ingress.tlsPorts.sorted().map(Int.init)
         )

@@ -20,7 +20,7 @@ package final class SandboxEgress: Sendable {
     package struct Limits: Sendable {
         package var connections = 1000
         /// For a client to say whom it wants, where only that can decide.
-        package var firstWords = Duration.seconds(10)
+        package var firstWords = Duration.seconds(5)
         package var connect = Duration.seconds(30)
 
         package init() {}

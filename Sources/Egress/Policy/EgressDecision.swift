@@ -30,6 +30,12 @@ package enum EgressDecision: Sendable, Hashable {
         case tooManyConnections
     }
 
+    package var by: By {
+        switch self {
+        case .allowed(let by), .denied(let by): by
+        }
+    }
+
     package var isAllowed: Bool { if case .allowed = self { true } else { false } }
 }
 

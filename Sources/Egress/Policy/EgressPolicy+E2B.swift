@@ -23,7 +23,7 @@ extension EgressPolicy {
             policy.rules.append(Rule(id: "denyOut \(text)", .deny, target))
         }
         if !allowsInternet {
-            policy.rules.append(Rule(id: "allow_internet_access", .deny, EgressTarget(.everywhere)))
+            policy.rules.append(Rule(id: noInternet, .deny, EgressTarget(.everywhere)))
         }
         let deniesAll = policy.rules.contains { $0.action == .deny && $0.target.place == .everywhere }
         guard deniesAll || !policy.rules.contains(where: { $0.action == .allow && $0.target.isName }) else {
@@ -34,6 +34,24 @@ extension EgressPolicy {
         }
         return policy
     }
+
+    /// Whether what no rule names is allowed.
+    package var allowsOthers: Bool {
+        fallback == .allow && !rules.contains { $0.action == .deny && $0.target.place == .everywhere }
+    }
+
+    /// `allowOut` and `denyOut` as E2B shows them: what was given, else what comes to the same.
+    package var lists: (allowOut: [String], denyOut: [String]) {
+        func texts(_ action: Action, _ prefix: String) -> [String] {
+            rules.filter { $0.action == action && $0.id != Self.noInternet }.map { rule in
+                if rule.id.hasPrefix(prefix) { return String(rule.id.dropFirst(prefix.count)) }
+                return rule.target.place == .everywhere ? "0.0.0.0/0" : rule.target.description
+            }
+        }
+        return (texts(.allow, "allowOut "), texts(.deny, "denyOut "))
+    }
+
+    private static let noInternet = "allow_internet_access"
 
     /// E2B knows no ports here.
     private static func e2bTarget(_ text: String) throws(EgressError) -> EgressTarget {

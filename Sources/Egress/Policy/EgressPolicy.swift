@@ -64,6 +64,14 @@ package struct EgressPolicy: Sendable, Hashable, Codable {
         )
     }
 
+    /// The same, where what is said adds to a policy that holds already: with nothing said it holds, and what is only denied
+    /// opens nothing.
+    package init(allow: [String], deny: [String], otherwise standard: EgressPolicy) throws(EgressError) {
+        try self.init(allow: allow, deny: deny)
+        if allow.isEmpty, deny.isEmpty { self = standard }
+        if allow.isEmpty { fallback = standard.fallback }
+    }
+
     static func target(_ text: String) throws(EgressError) -> EgressTarget {
         guard let target = EgressTarget(text) else {
             throw EgressError(

@@ -28,7 +28,7 @@ struct Boot: Sendable {
         try enterDisk()
         try mountKernelFileSystems()
         setKernelUp()
-        bringUpNetwork()
+        Network.bringUp()
         if clinux_set_hostname("martlet") < 0 { Console.say("no host name: \(LinuxError("set the host name"))") }
     }
 
@@ -105,17 +105,6 @@ struct Boot: Sendable {
             } catch {
                 Console.say("\(name) is not set: \(error)")
             }
-        }
-    }
-
-    /// The address is the one that QEMU's user network gives its guest. There is no default route: nothing is out there.
-    private func bringUpNetwork() {
-        if clinux_interface_up("lo", 0x7F00_0001, 0xFF00_0000) < 0 {
-            Console.say("no loopback: \(LinuxError("bring up 'lo'"))")
-        }
-        guard access("/sys/class/net/eth0", F_OK) == 0 else { return Console.say("no network interface") }
-        if clinux_interface_up("eth0", 0x0A00_020F, 0xFFFF_FF00) < 0 {
-            Console.say("no network: \(LinuxError("bring up 'eth0'"))")
         }
     }
 }

@@ -81,15 +81,16 @@ final class Tunnels: Sendable {
         }
     }
 
-    /// Accepts the connections of programs until the task is cancelled.
-    func run(on listener: Listener) async throws {
-        let port = if case .tcp(_, let port) = listener.address { port } else { GuestProtocol.gatewayPort }
+    /// Accepts the connections of programs until the task is cancelled, and carries each to where `opening` says.
+    ///
+    /// - Parameter opening: nil refuses the connection.
+    func run(on listener: Listener, _ opening: @escaping @Sendable (Channel) -> TunnelOpening?) async throws {
         try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let connection = try await listener.accept()
                 group.addTask(executorPreference: EventLoop.shared) {
                     // A connection that nobody takes up is closed, which is all that a program can be told.
-                    try? await self.carry(connection, TunnelOpening(port: port))
+                    if let opening = opening(connection) { try? await self.carry(connection, opening) }
                     connection.close()
                 }
             }

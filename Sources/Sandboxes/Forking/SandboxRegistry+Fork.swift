@@ -162,10 +162,14 @@ extension SandboxRegistry {
         let sandbox = Sandbox(record: record, template: parent.template, stay: stay, line: line, token: token)
         try await beforeStep(.tunnels)
         openTunnels(of: sandbox, stay)
-        undo.add { await sandbox.stop(.startFailed) }
+        undo.add { [networks] in
+            await sandbox.stop(.startFailed)
+            networks.remove(id)
+        }
         try await beforeStep(.done)
         try adopt(sandbox)
         watch(sandbox, stay)
+        audits.noteCreation(of: record, from: parent.id)
         return sandbox
     }
 

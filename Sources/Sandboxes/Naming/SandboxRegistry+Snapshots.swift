@@ -113,12 +113,16 @@ extension SandboxRegistry {
         let sandbox = Sandbox(record: record, template: snapshot.manifest, stay: stay, line: line, token: token)
         try await beforeStep(.tunnels)
         openTunnels(of: sandbox, stay)
-        undo.add { await sandbox.stop(.startFailed) }
+        undo.add { [networks] in
+            await sandbox.stop(.startFailed)
+            networks.remove(id)
+        }
         try await beforeStep(.volumes)
         for volume in request.volumes { try await mount(volume, in: sandbox) }
         try await beforeStep(.done)
         try adopt(sandbox)
         watch(sandbox, stay)
+        audits.noteCreation(of: record)
         return sandbox
     }
 }

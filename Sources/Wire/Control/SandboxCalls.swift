@@ -70,6 +70,10 @@ public enum CreateSandbox: UnaryCall {
         public var checkpointInterval: Double?
         /// The volumes that are seen in it.
         public var volumes: [VolumeWish]?
+        /// What it may reach: names, `*.` names, addresses, ranges, each perhaps with `:port`; with any, all else is denied.
+        public var allow: [String]?
+        /// What it may not reach, where it is not allowed.
+        public var deny: [String]?
 
         public init(
             template: String,
@@ -79,7 +83,9 @@ public enum CreateSandbox: UnaryCall {
             pausesOnTimeout: Bool? = nil,
             resumesOnTraffic: Bool? = nil,
             checkpointInterval: Double? = nil,
-            volumes: [VolumeWish]? = nil
+            volumes: [VolumeWish]? = nil,
+            allow: [String]? = nil,
+            deny: [String]? = nil
         ) {
             self.template = template
             self.environment = environment
@@ -89,6 +95,8 @@ public enum CreateSandbox: UnaryCall {
             self.resumesOnTraffic = resumesOnTraffic
             self.checkpointInterval = checkpointInterval
             self.volumes = volumes
+            self.allow = allow
+            self.deny = deny
         }
     }
 }

@@ -58,6 +58,8 @@ public enum GuestProtocol {
     public static let agentPort: UInt16 = 49_983
     /// Where the guest reaches the gateway, on its own loopback: the agent carries each connection to the host.
     public static let gatewayPort: UInt16 = 49_984
+    /// Where the guest's name server listens: an address of the loopback of its own, so that port 53 of the usual one stays free.
+    public static let nameServer = "127.0.0.53"
     /// Header that carries the access token, as in E2B's envd.
     public static let tokenHeader = "X-Access-Token"
     /// Header that carries the bootstrap secret, on `/init` only.
@@ -119,11 +121,17 @@ public struct TunnelOpening: Codable, Sendable, Hashable {
         case gateway
         /// The files of a volume that is mounted in the guest.
         case volume
+        /// A connection that a program made to an address.
+        case tcp
+        /// Questions for names, each behind its length, as DNS over TCP has it.
+        case dns
     }
 
     /// Agents that know no other leave it out.
     private var kindOrNone: Kind?
     public var kind: Kind { kindOrNone ?? .gateway }
+    /// The address that a program connected to; of ``Kind/tcp`` alone.
+    public var address: String?
     /// The port that a program connected to: for the gateway, on the guest's loopback.
     public var port: UInt16
     /// The volume's id; of ``Kind/volume`` alone.
@@ -131,11 +139,12 @@ public struct TunnelOpening: Codable, Sendable, Hashable {
 
     private enum CodingKeys: String, CodingKey {
         case kindOrNone = "kind"
-        case port, volume
+        case address, port, volume
     }
 
-    public init(_ kind: Kind = .gateway, port: UInt16, volume: String? = nil) {
+    public init(_ kind: Kind = .gateway, address: String? = nil, port: UInt16, volume: String? = nil) {
         kindOrNone = kind == .gateway ? nil : kind
+        self.address = address
         self.port = port
         self.volume = volume
     }

@@ -32,6 +32,9 @@ public struct RunOptions: Codable, Sendable, Hashable {
     public var environment: [String: String] = [:]
     /// The volumes that are seen in the sandbox.
     public var volumes: [VolumeWish]?
+    /// What the sandbox may reach besides the model; see ``CreateSandbox``.
+    public var allow: [String]?
+    public var deny: [String]?
 
     /// The name of the working directory under the agent's home.
     public var directory = "workspace"

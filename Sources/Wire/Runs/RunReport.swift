@@ -147,6 +147,8 @@ public struct RunReport: Codable, Sendable, Hashable {
     /// What the judge made of this candidate.
     public var score: Double?
     public var judgement: String?
+    /// What the sandbox reached, or was kept from, besides the model; nil in reports of earlier versions.
+    public var network: [NetworkUse]?
     /// What was noticed besides, such as a part of the diff that was left out.
     public var warnings: [String] = []
 
@@ -191,6 +193,7 @@ extension RunReport {
         try container.encode(candidateOf, forKey: .candidateOf)
         try container.encode(score, forKey: .score)
         try container.encode(judgement, forKey: .judgement)
+        try container.encode(network, forKey: .network)
         try container.encode(warnings, forKey: .warnings)
     }
 }

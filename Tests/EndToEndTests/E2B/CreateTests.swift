@@ -49,7 +49,10 @@ extension Martlet {
                 #expect(info["lifecycle"] == ["autoResume": true, "onTimeout": "kill"])
                 #expect(
                     info["network"]
-                        == ["allowPublicTraffic": false, "maskRequestHost": "${PORT}-x.local:1", "httpsPorts": [3000]]
+                        == [
+                            "allowPublicTraffic": false, "maskRequestHost": "${PORT}-x.local:1", "httpsPorts": [3000],
+                            "denyOut": ["0.0.0.0/0"],
+                        ]
                 )
                 #expect(info["allowInternetAccess"] == false)
                 #expect(!info.text().contains("null"))
@@ -112,9 +115,6 @@ extension Martlet {
 
         @Test(arguments: [
             (#""iam":{"tokens":{"t":{"audience":"a","tokenType":"b"}}}"#, "identity tokens"),
-            (#""network":{"allowOut":["1.1.1.1"]}"#, "network.allowOut"),
-            (#""network":{"allowOut":["*.example.com"],"denyOut":["0.0.0.0/0"]}"#, "network.allowOut"),
-            (#""network":{"denyOut":["10.0.0.0/8"]}"#, "network.denyOut"),
             (#""network":{"dnsServers":["1.1.1.1"]}"#, "network.dnsServers"),
             (#""network":{"egressProxy":{"address":"1.1.1.1:1080"}}"#, "network.egressProxy"),
             (#""network":{"rules":{"api.x.com":[{"transform":{"headers":{"A":"b"}}}]}}"#, "network.rules"),

@@ -37,8 +37,7 @@ extension Martlet {
 
         @Test(arguments: [
             "POST /templates", "POST /templates/claude", "POST /templates/claude/builds/1",
-            "GET /templates/claude/tags/count", "GET /default-templates", "POST /secrets", "GET /secrets",
-            "DELETE /secrets/s",
+            "GET /templates/claude/tags/count", "GET /default-templates",
         ])
         func `of what is not there is that it is missing`(_ route: String) async throws {
             let words = route.split(separator: " ").map(String.init)
@@ -47,17 +46,6 @@ extension Martlet {
             #expect(answer.json["code"]?.integer == 501)
             #expect(answer.headers["Should-Retry"] == "false")
             #expect(answer.message.hasPrefix("This version of Martlet does not have "))
-        }
-
-        @Test func `of what can not be done with a sandbox yet is just that`() async throws {
-            let plane = try await shared().controlPlaneOfItsOwn()
-            try await plane.withSandbox { id in
-                for (method, verb) in [("PUT", "network")] {
-                    let answer = try await plane.ask(method, "/sandboxes/\(id)/\(verb)", "{}")
-                    #expect(answer.status == 501, "\(verb)")
-                    #expect(answer.headers["Should-Retry"] == "false")
-                }
-            }
         }
 
         @Test func `of a path that nobody knows, or a method that it does not, is JSON`() async throws {
