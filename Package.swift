@@ -54,7 +54,7 @@ let package = Package(
         module("Secrets", ["Linux", "Records", "Wire", "COpenSSL"]),
 
         // What leaves a sandbox.
-        module("Egress", ["Linux", "HTTP"]),
+        module("Egress", ["Linux", "HTTP", "TLS"]),
 
         // Records of what sandboxes and models did.
         module("Audit", ["Linux", "TLS", "Wire"]),
@@ -100,7 +100,8 @@ let package = Package(
         module(
             "Sandboxes",
             [
-                "Linux", "HTTP", "Machines", "Snapshots", "GuestLink", "Records", "Access", "Egress", "Audit", "Wire",
+                "Linux", "HTTP", "Machines", "Snapshots", "GuestLink", "Records", "Access", "Egress", "Audit", "TLS",
+                "Wire",
             ]
         ),
         module(
@@ -215,7 +216,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "CLinux", "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink",
+                "CLinux", "Linux", "HTTP", "TLS", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines",
+                "GuestLink",
                 "Access", "Sandboxes", "Snapshots", "Templates", "Records", "WebSockets", "Martlet", "ClaudeAgent",
             ]
         ),

@@ -16,12 +16,15 @@ extension CallRouter {
         }
         on(SetSandboxNetwork.self) { request, _ in
             try await refusing {
-                let policy = try EgressPolicy(
+                var policy = try EgressPolicy(
                     allow: request.allow,
                     deny: request.deny,
                     otherwise: sandboxes.networks.settings.policy
                 )
-                try await sandboxes.setEgress(policy, of: try sandboxes.sandbox(request.id))
+                let sandbox = try sandboxes.sandbox(request.id)
+                // What is done to requests is not this call's to change.
+                policy.headerRules = sandbox.record.egressPolicy.headerRules
+                try await sandboxes.setEgress(policy, of: sandbox)
                 return NetworkPolicy(policy)
             }
         }

@@ -109,7 +109,9 @@ enum Daemon {
             database: database,
             poolSize: options.poolSize,
             limitPerOwner: options.sandboxesPerOwner,
-            network: SandboxNetworks.Settings(policy: options.egress, outside: outside),
+            network: SandboxNetworks.Settings(policy: options.egress, outside: outside) { owner, name in
+                try await secrets.open(name, owner: owner.rawValue)
+            },
             log: log
         )
         let gateway = GuestGateway(

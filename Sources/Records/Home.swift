@@ -11,6 +11,7 @@
 ///                                                          tls/        the daemon's own certificates
 ///                                                          volumes/    the files of volumes, by id
 ///                                                          audit/      what was done to sandboxes, and what they did
+///                                                          authorities/ keys of those that open sandboxes' requests
 package struct Home: Sendable, Hashable {
     package let path: String
 
@@ -38,6 +39,7 @@ package struct Home: Sendable, Hashable {
     package var runs: String { "\(path)/runs" }
     package var logs: String { "\(path)/logs" }
     package var audit: String { "\(path)/audit" }
+    package var authorities: String { "\(path)/authorities" }
     package var cache: String { "\(path)/cache" }
     package var volumes: String { "\(path)/volumes" }
     package var tls: String { "\(path)/tls" }

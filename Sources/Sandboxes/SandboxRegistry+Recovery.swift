@@ -20,6 +20,7 @@ extension SandboxRegistry {
                 found.append(sandbox)
             } else {
                 lost.append(record.id)
+                if record.authorityName == record.id { try? Files.remove(networks.authorityFile(record.id)) }
                 try await records.remove(record.id)
             }
         }

@@ -80,7 +80,7 @@ package final class SandboxRegistry: Sendable {
         snapshotRecords = SnapshotRecords(database)
         let audits = SandboxAudits(home, database, log: log)
         self.audits = audits
-        networks = SandboxNetworks(network) { audits.note($0) }
+        networks = SandboxNetworks(network, authorities: home.authorities) { audits.note($0) }
         pool = MachinePool(engine: engine, home: home, size: poolSize)
         quota = SandboxQuota(limit: limitPerOwner)
     }
@@ -156,12 +156,14 @@ package final class SandboxRegistry: Sendable {
         let sandbox = Sandbox(record: record, template: template.manifest, stay: stay, line: taken.line, token: token)
         try await beforeStep(.tunnels)
         openTunnels(of: sandbox, stay)
-        undo.add { [networks] in
+        undo.add { [self] in
             await sandbox.stop(.startFailed)
             networks.remove(id)
+            removeAuthority(of: record)
         }
         try await beforeStep(.volumes)
         for volume in request.volumes { try await mount(volume, in: sandbox) }
+        try await introduceAuthority(to: sandbox, for: record.egressPolicy)
         try await beforeStep(.done)
         try adopt(sandbox)
         watch(sandbox, stay)
@@ -321,6 +323,7 @@ package final class SandboxRegistry: Sendable {
         let known = state.withLock { $0.known.removeValue(forKey: sandbox.id) }
         if known != nil { quota.leave(sandbox.record.owner) }
         networks.remove(sandbox.id)
+        removeAuthority(of: sandbox.record)
         audits.noteCommands(sandbox.journal.known, of: sandbox.id)
         await audits.close(sandbox.record, reason)
         try? await records.remove(sandbox.id)

@@ -10,10 +10,12 @@ final class Certificate {
         case authority(name: String)
         /// Proves that a server is `domain` or a name directly below it.
         case server(domain: String)
+        /// Proves that a server is this one name.
+        case host(String)
     }
 
-    private let certificate: OpaquePointer
-    private let key: OpaquePointer
+    let certificate: OpaquePointer
+    let key: OpaquePointer
 
     private init(_ certificate: OpaquePointer, _ key: OpaquePointer) {
         self.certificate = certificate
@@ -39,7 +41,7 @@ final class Certificate {
         let commonName: String
         switch purpose {
         case .authority(let name): commonName = name
-        case .server: commonName = "Martlet"
+        case .server, .host: commonName = "Martlet"
         }
         // Clocks differ: it is valid from yesterday on.
         guard X509_set_version(certificate, 2) == 1,
@@ -69,13 +71,17 @@ final class Certificate {
                 (NID_basic_constraints, "critical,CA:TRUE,pathlen:0"), (NID_key_usage, "critical,keyCertSign,cRLSign"),
                 (NID_subject_key_identifier, "hash"),
             ]
-        case .server(let domain):
-            [
-                (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
-                (NID_ext_key_usage, "serverAuth"), (NID_subject_key_identifier, "hash"),
-                (NID_authority_key_identifier, "keyid"), (NID_subject_alt_name, "DNS:*.\(domain),DNS:\(domain)"),
-            ]
+        case .server(let domain): serverExtensions("DNS:*.\(domain),DNS:\(domain)")
+        case .host(let name): serverExtensions("DNS:\(name)")
         }
+    }
+
+    private static func serverExtensions(_ names: String) -> [(Int32, String)] {
+        [
+            (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
+            (NID_ext_key_usage, "serverAuth"), (NID_subject_key_identifier, "hash"),
+            (NID_authority_key_identifier, "keyid"), (NID_subject_alt_name, names),
+        ]
     }
 
     /// Whether it is valid for at least that long.

@@ -33,6 +33,20 @@ package final class TLSIdentity: Sendable {
         }
     }
 
+    /// Shows a certificate whose authority its clients know themselves.
+    init(_ certificate: Certificate) throws(TLSError) {
+        ERR_clear_error()
+        guard let context = SSL_CTX_new(TLS_server_method()) else {
+            throw TLSError(.identity, "OpenSSL could not be set up: \(TLSSession.queuedReason())")
+        }
+        self.context = context
+        copenssl_ask_no_password(context)
+        copenssl_speak_http1(context)
+        guard copenssl_require_tls12(context) == 1, SSL_CTX_use_certificate(context, certificate.certificate) == 1,
+            SSL_CTX_use_PrivateKey(context, certificate.key) == 1
+        else { throw TLSError(.identity, "A certificate could not be used: \(TLSSession.queuedReason())") }
+    }
+
     deinit {
         SSL_CTX_free(context)
     }

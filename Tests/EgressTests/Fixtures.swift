@@ -73,6 +73,7 @@ struct Outside: Sendable {
         _ policy: EgressPolicy,
         _ names: [String: [String]] = [:],
         limits: SandboxEgress.Limits = SandboxEgress.Limits(),
+        opening: RequestOpening? = nil,
         serve: @escaping @Sendable (Channel) async throws -> Void = { try await $0.write(try await $0.readToEnd()) },
         _ body: @Sendable @escaping (Outside) async throws -> Result
     ) async throws -> Result {
@@ -85,6 +86,7 @@ struct Outside: Sendable {
             resolver: table,
             limits: limits,
             connect: { _, _ in try await Channel.connect(to: listener.address) },
+            opening: opening.map { opening in { @Sendable in opening } },
             note: { events.add($0) }
         )
         return try await withThrowingTaskGroup(of: Void.self) { group in

@@ -8,6 +8,7 @@ struct Leftovers {
     private static let kept: Set<String> = [
         "martlet.db", "api-key", "kvm-probe.json", "images", "templates", "runs", "logs", "cache", "machines",
         "snapshots", "volumes", "volumes.key", "tls", "daemon.lock", "start.lock", "daemon.log", "audit", "secrets.key",
+        "authorities",
     ]
 
     let installation: Installation
@@ -22,6 +23,7 @@ struct Leftovers {
         found += Files.list(home.path).filter { !Self.kept.contains($0) }.map { "\(home.path)/\($0)" }
         found += Files.list(home.machines).map { "\(home.machines)/\($0)" }
         found += Files.list("\(installation.root)/tmp").map { "\(installation.root)/tmp/\($0)" }
+        found += Files.list("\(home.path)/authorities").map { "\(home.path)/authorities/\($0)" }
         found += Files.list("\(home.templates)/building").map { "\(home.templates)/building/\($0)" }
         return found
     }

@@ -96,6 +96,7 @@ enum NetworkCommand {
             switch event.kind {
             case .question: "looked up"
             case .connection: "connection to"
+            case .changed: "changed"
             case .unreachable: "nobody at"
             case .ended: "end of"
             case .cut: "cut off from"

@@ -60,6 +60,7 @@ struct NetworkWishes: Sendable {
                 allowsInternet: allowsInternet ?? true
             )
             if allowsInternet == nil { policy.fallback = standard.fallback }
+            policy.headerRules = try headerRules(network)
             return policy
         } catch {
             throw RESTError.badRequest("'network': \(error.message)")
@@ -71,9 +72,24 @@ struct NetworkWishes: Sendable {
             throw RESTError.missing("name servers for sandboxes ('network.dnsServers')")
         }
         if network.egressProxy != nil { throw RESTError.missing("proxies for sandboxes ('network.egressProxy')") }
-        if network.rules?.isEmpty == false {
-            throw RESTError.missing("headers for outgoing requests ('network.rules')")
+    }
+
+    private static func headerRules(_ network: NetworkModel) throws(EgressError) -> [HeaderRule]? {
+        var rules: [HeaderRule] = []
+        for (host, list) in (network.rules ?? [:]).sorted(by: { $0.key < $1.key }) {
+            for rule in list {
+                rules.append(
+                    try HeaderRule(
+                        id: "rules \(host)",
+                        host: host,
+                        methods: rule.methods,
+                        path: rule.path,
+                        headers: rule.transform?.headers ?? [:]
+                    )
+                )
+            }
         }
+        return rules.isEmpty ? nil : rules
     }
 
     /// Letters, digits, dashes and dots; `*` for any name, or in the place of the first label.

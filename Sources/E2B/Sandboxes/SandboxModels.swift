@@ -67,8 +67,16 @@ struct NetworkModel: Codable, Sendable, Hashable {
         var address: String
     }
 
-    /// What is done to a request to a host; only whether there are any is of interest yet.
-    struct Rule: Codable, Sendable, Hashable {}
+    /// What is done to requests to a host. Methods and path are Martlet's own.
+    struct Rule: Codable, Sendable, Hashable {
+        struct Transform: Codable, Sendable, Hashable {
+            var headers: [String: String]?
+        }
+
+        var transform: Transform?
+        var methods: [String]?
+        var path: String?
+    }
 
     var allowPublicTraffic: Bool?
     var allowOut: [String]?

@@ -7,6 +7,8 @@ package struct EgressEvent: Sendable, Hashable {
         case question(DomainName?)
         /// A connection was tried; with ``Kind/ended(sent:received:)`` to follow if it was allowed.
         case connection
+        /// A request was opened, and a rule set fields in it.
+        case changed(rule: String, method: String, path: String)
         /// An allowed connection could not be made.
         case unreachable(String)
         /// A connection that was allowed is over.

@@ -29,8 +29,14 @@ extension SandboxEgress {
             // Counted from the beginning: a connection that has yet to say whom it wants costs as much.
             try enter()
             defer { leave() }
-            let (route, first) = try await admit(guest, destination, port, &words)
-            try await run(guest, route, port, words, first)
+            let beginning = try await begin(guest, destination, port)
+            if let ruled = beginning.ruled {
+                let route = try await admit(ruled, destination, port)
+                try await serve(beginning.stream, ruled, route, port)
+            } else {
+                let (route, first) = try await admit(beginning.stream, destination, port, &words)
+                try await run(beginning.stream, route, port, words, first)
+            }
         } catch let denial as Denial {
             var (name, address): (DomainName?, IPAddress?) = (denial.name, nil)
             switch destination {

@@ -12,16 +12,8 @@ extension SandboxEgress {
     ) async throws {
         let name = route.names.first
         let connection = OpenConnection(guest, to: route.addresses[0], port, names: route.names)
-        let host = host.current
-        let key = try state.withLock { state in
-            // Once more, with the lock held: the policy may have changed since, and whoever changed it did not see this one.
-            let decision = connection.decision(by: state.policy, host)
-            guard decision.isAllowed else { throw Denial(decision, name) }
-            state.nextKey += 1
-            state.connections[state.nextKey] = connection
-            return state.nextKey
-        }
-        defer { state.withLock { _ = $0.connections.removeValue(forKey: key) } }
+        let key = try register(connection, name)
+        defer { forget(key) }
         tell(.connection, route.decision, name, route.addresses[0], port)
         let (address, outside): (IPAddress, any ByteStream)
         do {
@@ -40,7 +32,24 @@ extension SandboxEgress {
         }
     }
 
-    private func reach(_ addresses: [IPAddress], _ port: UInt16) async throws -> (IPAddress, any ByteStream) {
+    /// Lets a change of the policy find a connection, until ``forget(_:)``.
+    func register(_ connection: OpenConnection, _ name: DomainName?) throws -> Int {
+        let host = host.current
+        return try state.withLock { state in
+            // Once more, with the lock held: the policy may have changed since, and whoever changed it did not see this one.
+            let decision = connection.decision(by: state.policy, host)
+            guard decision.isAllowed else { throw Denial(decision, name) }
+            state.nextKey += 1
+            state.connections[state.nextKey] = connection
+            return state.nextKey
+        }
+    }
+
+    func forget(_ key: Int) {
+        state.withLock { _ = $0.connections.removeValue(forKey: key) }
+    }
+
+    func reach(_ addresses: [IPAddress], _ port: UInt16) async throws -> (IPAddress, any ByteStream) {
         let connect = connect
         return try await withDeadline(limits.connect) {
             var failure: any Error = CancellationError()

@@ -40,11 +40,13 @@ package final class SandboxEgress: Sendable {
     let host: HostAddresses
     let limits: Limits
     let connect: @Sendable (IPAddress, UInt16) async throws -> any ByteStream
+    let opening: (@Sendable () throws -> RequestOpening)?
     private let note: @Sendable (EgressEvent) -> Void
     let state: Mutex<State>
 
     /// - Parameters:
     ///   - connect: how an address is reached; a test's may lead elsewhere.
+    ///   - opening: what it takes to open requests to hosts with rules; nil opens none.
     ///   - note: told of every decision, before it takes effect.
     package init(
         sandboxID: String,
@@ -55,6 +57,7 @@ package final class SandboxEgress: Sendable {
         connect: @escaping @Sendable (IPAddress, UInt16) async throws -> any ByteStream = {
             try await Channel.connect(to: .tcp("\($0)", $1))
         },
+        opening: (@Sendable () throws -> RequestOpening)? = nil,
         note: @escaping @Sendable (EgressEvent) -> Void
     ) {
         self.sandboxID = sandboxID
@@ -62,6 +65,7 @@ package final class SandboxEgress: Sendable {
         self.host = host
         self.limits = limits
         self.connect = connect
+        self.opening = opening
         self.note = note
         state = Mutex(State(policy: CompiledPolicy(policy)))
     }

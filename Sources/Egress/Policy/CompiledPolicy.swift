@@ -55,6 +55,8 @@ package struct CompiledPolicy: Sendable {
     private var allowing = Table()
     private var denying = Table()
     private var opened = Table()
+    private var ruled: [String: [Int]] = [:]
+    private var ruledBelow: [String: [Int]] = [:]
     /// Whether a name could turn what was decided without one.
     let allowsByName: Bool
     let deniesByName: Bool
@@ -68,6 +70,13 @@ package struct CompiledPolicy: Sendable {
             }
         }
         for (index, target) in policy.opened.enumerated() { opened.add(target, index) }
+        for (index, rule) in (policy.headerRules ?? []).enumerated() {
+            switch rule.target.place {
+            case .name(let name): ruled[name.text, default: []].append(index)
+            case .below(let name): ruledBelow[name.text, default: []].append(index)
+            case .everywhere, .addresses: break
+            }
+        }
         allowsByName = policy.rules.contains { $0.action == .allow && $0.target.isName }
         deniesByName = policy.rules.contains { $0.action == .deny && $0.target.isName }
     }
@@ -90,6 +99,19 @@ package struct CompiledPolicy: Sendable {
         return decide(name, address, port)
     }
 
+    /// Whether requests to some host at this port have rules.
+    func hasHeaderRules(at port: UInt16) -> Bool {
+        policy.headerRules?.contains { $0.isAbout(port) } ?? false
+    }
+
+    /// The rules about requests to this host, in their order.
+    func headerRules(for name: DomainName, _ port: UInt16) -> [HeaderRule] {
+        guard let rules = policy.headerRules else { return [] }
+        var indices = ruled[name.text] ?? []
+        if !ruledBelow.isEmpty { for parent in name.parents { indices += ruledBelow[String(parent)] ?? [] } }
+        return indices.sorted().map { rules[$0] }.filter { $0.isAbout(port) }
+    }
+
     /// Decides whether a name may be looked up, which tells its owner something: whether a connection to it could be allowed
     /// by its name.
     package func decide(lookingUp name: DomainName) -> EgressDecision {
@@ -108,5 +130,11 @@ package struct CompiledPolicy: Sendable {
         }
         if let index = denying.firstMatch(name, address, port) { return .denied(.rule(policy.rules[index].id)) }
         return policy.fallback == .allow ? .allowed(.fallback) : .denied(.fallback)
+    }
+}
+
+extension HeaderRule {
+    fileprivate func isAbout(_ port: UInt16) -> Bool {
+        target.ports?.contains(port) ?? (port == 80 || port == 443)
     }
 }

@@ -31,6 +31,8 @@ package struct EgressPolicy: Sendable, Hashable, Codable {
     package var opened: [EgressTarget]
     /// Whether connections to mail servers are refused, whatever the rules say.
     package var closesMail: Bool
+    /// What is done to requests that are let out; nil is nothing. A rule lets nothing out by itself.
+    package var headerRules: [HeaderRule]?
 
     package init(
         rules: [Rule] = [],

@@ -49,8 +49,37 @@ enum FirewallDecision: Sendable, Hashable {
         // The whole internet is asked for by an address that is like all others, of those who let all of it through.
         if destination.addresses == nil { outgoing.removeAll { $0.range?.isEverything == false } }
         let address = destination.addresses?.base ?? anyAddress
-        let policy = CompiledPolicy(.firewall(outgoing))
-        let (result, rule, reason) = policy.decide(address: address, port: destination.port ?? 0).evaluation
+        return FirewallDecision(
+            CompiledPolicy(.firewall(outgoing)).decide(
+                address: address,
+                port: destination.port ?? 0,
+                host: HostAddresses().current
+            )
+        )
+    }
+
+    /// What a machine's own policy says of a connection that leaves it; nil when the question is about another.
+    init?(_ question: Question, _ policy: EgressPolicy) {
+        let destination = question.destination
+        guard destination.vm == nil, (destination.transport ?? question.source.transport ?? .tcp) == .tcp else {
+            return nil
+        }
+        let address = destination.addresses?.base ?? Self.anyAddress
+        self.init(
+            CompiledPolicy(policy).decide(
+                address: address,
+                port: destination.port ?? 0,
+                host: HostAddresses().current
+            )
+        )
+    }
+
+    private init(_ decision: EgressDecision) {
+        let (result, rule, reason) = decision.evaluation
+        self = Self.named(result, rule, reason)
+    }
+
+    private static func named(_ result: String, _ rule: String?, _ reason: String?) -> FirewallDecision {
         switch result {
         case "allowedByRule": return .allowed(rule: rule ?? "")
         case "allowedByPlatform": return .allowedByPlatform

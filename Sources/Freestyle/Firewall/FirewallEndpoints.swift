@@ -1,4 +1,5 @@
 import Access
+import Sandboxes
 import Wire
 
 /// `/v5/firewall`: rules, and what would come of a connection.
@@ -34,6 +35,7 @@ struct FirewallEndpoints: Sendable {
         draft.source.vm = try known(draft.source.vm, request)
         draft.destination.vm = try known(draft.destination.vm, request)
         let added = try await firewall.add([draft], of: request.caller.owner)
+        try await machines.enforce(firewall, after: added)
         return Answer(201, added[0].document)
     }
 
@@ -43,7 +45,9 @@ struct FirewallEndpoints: Sendable {
     }
 
     func remove(_ request: Request) async throws -> Answer {
-        try await firewall.remove([try find(request).id])
+        let rule = try find(request)
+        try await firewall.remove([rule.id])
+        try await machines.enforce(firewall, after: [rule])
         return Answer(204)
     }
 
@@ -51,6 +55,12 @@ struct FirewallEndpoints: Sendable {
         var question = try FirewallDecision.Question(try request.members())
         question.source.vm = try known(question.source.vm, request)
         question.destination.vm = try known(question.destination.vm, request)
+        // A machine that has no firewall is held to what it was made with.
+        if let source = question.source.vm, let vm = try? machines.find(source, request.caller), !vm.hasFirewall,
+            let decision = FirewallDecision(question, vm.sandbox.record.egressPolicy)
+        {
+            return Answer(200, decision.document)
+        }
         return Answer(200, FirewallDecision(question, living(request)).document)
     }
 }

@@ -1,4 +1,5 @@
 import Access
+import Egress
 import FoundationEssentials
 import Linux
 import Records
@@ -25,6 +26,11 @@ final class FirewallRules: Sendable {
 
     /// The rules that a caller may know of, the oldest first.
     func all(_ caller: Caller) -> [StoredRule] { rules.withLock { $0.filter { caller.sees($0.owner) } } }
+
+    /// What the rules of its owner, and those that name it, let out of a machine.
+    func outgoing(from vm: String, of owner: Owner) -> [FirewallRule] {
+        rules.withLock { $0 }.filter { $0.owner == owner || $0.source.vm == vm }.compactMap { $0.outgoing(from: vm) }
+    }
 
     func find(_ id: String, _ caller: Caller) throws -> StoredRule {
         guard let rule = all(caller).first(where: { $0.id == id }) else {

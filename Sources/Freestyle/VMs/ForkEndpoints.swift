@@ -46,6 +46,7 @@ struct ForkEndpoints: Sendable {
     private func furnish(_ child: VM, as parent: VM) async throws -> VM {
         do {
             try await firewall.copy(from: parent.id, to: child.id, of: parent.record.owner)
+            if child.hasFirewall { try await machines.enforce(firewall, on: child) }
             return child
         } catch {
             try? await machines.delete(child)

@@ -1,4 +1,5 @@
 import Access
+import Egress
 import FoundationEssentials
 import Sandboxes
 import Wire
@@ -19,15 +20,21 @@ struct VMEndpoints: Sendable {
         let drafts = try (firewallMembers.objects("rules") ?? []).map { try FirewallRuleDraft($0) }
         let wishes = try VMWishes(members, request.caller, machines)
         try wishes.refuseMissing(members)
+        // Nothing leaves it before its rules are known.
+        var new = wishes.sandbox
+        new.egress = .firewall([])
         let vm = try await machines.create(
-            wishes.sandbox,
+            new,
             from: wishes.source,
             slug: wishes.slug,
             takingSlugAway: wishes.takesSlugAway,
             wishes.record
         )
         let rules: [StoredRule]
-        do { rules = try await firewall.add(drafts, of: request.caller.owner, for: vm.id) } catch {
+        do {
+            rules = try await firewall.add(drafts, of: request.caller.owner, for: vm.id)
+            try await machines.enforce(firewall, on: vm)
+        } catch {
             try? await machines.delete(vm)
             throw error
         }

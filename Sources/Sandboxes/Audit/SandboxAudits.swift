@@ -109,6 +109,11 @@ extension EgressEvent {
         switch kind {
         case .question: return ("egress.question", facts)
         case .connection: return ("egress.connection", facts)
+        case .changed(let rule, let method, let path):
+            facts["rule"] = .string(rule)
+            facts["method"] = .string(method)
+            facts["path"] = .string(path)
+            return ("egress.changed", facts)
         case .unreachable(let reason):
             facts["error"] = .string(reason)
             return ("egress.unreachable", facts)

@@ -113,12 +113,14 @@ extension SandboxRegistry {
         let sandbox = Sandbox(record: record, template: snapshot.manifest, stay: stay, line: line, token: token)
         try await beforeStep(.tunnels)
         openTunnels(of: sandbox, stay)
-        undo.add { [networks] in
+        undo.add { [self] in
             await sandbox.stop(.startFailed)
             networks.remove(id)
+            removeAuthority(of: sandbox.record)
         }
         try await beforeStep(.volumes)
         for volume in request.volumes { try await mount(volume, in: sandbox) }
+        try await introduceAuthority(to: sandbox, for: record.egressPolicy)
         try await beforeStep(.done)
         try adopt(sandbox)
         watch(sandbox, stay)

@@ -47,6 +47,7 @@ extension NetworkLog.State {
         guard let host = event.name?.text ?? event.address.map({ "\($0)" }) else { return }
         // A name that was found is a step of the connection that follows.
         if case .question = event.kind, event.decision.isAllowed { return }
+        if case .changed = event.kind { return }
         let place = NetworkLog.Place(host: host, port: event.port, decision: event.decision)
         if uses[place] == nil {
             guard places.count < NetworkLog.placeLimit else { return }
@@ -60,7 +61,7 @@ extension NetworkLog.State {
         }
         switch event.kind {
         case .question, .connection: uses[place]?.count += 1
-        case .unreachable: break
+        case .unreachable, .changed: break
         case .ended(let sent, let received), .cut(let sent, let received):
             uses[place]?.sent += sent
             uses[place]?.received += received
@@ -74,6 +75,7 @@ extension NetworkEvent {
             switch event.kind {
             case .question: .question
             case .connection: .connection
+            case .changed: .changed
             case .unreachable: .unreachable
             case .ended: .ended
             case .cut: .cut
@@ -89,7 +91,7 @@ extension NetworkEvent {
         address = event.address.map { "\($0)" }
         port = event.port
         switch event.kind {
-        case .question, .connection: break
+        case .question, .connection, .changed: break
         case .unreachable(let reason): error = reason
         case .ended(let sent, let received), .cut(let sent, let received): (self.sent, self.received) = (sent, received)
         }

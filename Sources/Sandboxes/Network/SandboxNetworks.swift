@@ -1,6 +1,8 @@
+import Access
 import Egress
 import Linux
 import Synchronization
+import TLS
 import Wire
 
 /// The network of one sandbox, for as long as the daemon knows the sandbox; its policy is in the sandbox's record.
@@ -11,15 +13,28 @@ package final class SandboxNetwork: Sendable {
     private let nameLines = AsyncSemaphore(64)
     /// Held while the policy is changed, so that record and connections end up with the same one.
     let changing = AsyncLock()
+    /// Gives certificates to the sandbox's own eyes.
+    let authority: @Sendable () throws -> SandboxAuthority
 
-    init(_ record: SandboxRecord, _ outside: Outside, note: @escaping @Sendable (EgressEvent) -> Void) {
+    init(
+        _ record: SandboxRecord,
+        _ settings: SandboxNetworks.Settings,
+        authorityFile: String,
+        note: @escaping @Sendable (EgressEvent) -> Void
+    ) {
+        let kept = KeptAuthority(file: authorityFile)
+        authority = kept.authority
+        let owner = record.owner
         let log = NetworkLog()
         self.log = log
         egress = SandboxEgress(
             sandboxID: record.id,
             policy: record.egressPolicy,
-            resolver: outside.resolver,
-            connect: outside.connect,
+            resolver: settings.outside.resolver,
+            connect: settings.outside.connect,
+            opening: {
+                RequestOpening(authority: try kept.authority()) { try await settings.secret(owner, $0) }
+            },
             note: { event in
                 log.add(event)
                 note(event)
@@ -35,7 +50,27 @@ package final class SandboxNetwork: Sendable {
             if let address = opening.address.flatMap({ IPAddress($0) }) {
                 await egress.carry(stream, to: .address(address), port: opening.port)
             }
-        case .gateway: break
+        case .gateway, .volume: break
+        }
+    }
+}
+
+/// A sandbox's authority, read or made when it is first needed.
+private final class KeptAuthority: Sendable {
+    private let file: String
+    private let kept = Mutex<SandboxAuthority?>(nil)
+
+    init(file: String) {
+        self.file = file
+    }
+
+    func authority() throws -> SandboxAuthority {
+        try kept.withLock { kept in
+            if let kept { return kept }
+            try Files.makeDirectory(file.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" })
+            let authority = try SandboxAuthority(file: file)
+            kept = authority
+            return authority
         }
     }
 }
@@ -46,27 +81,44 @@ package final class SandboxNetworks: Sendable {
     package struct Settings: Sendable {
         package var policy: EgressPolicy
         package var outside: Outside
+        /// The secrets of an owner, by name, for requests that are let out.
+        package var secret: @Sendable (Owner, String) async throws -> Secret
 
-        package init(policy: EgressPolicy = .closed, outside: Outside = .internet) {
+        package init(
+            policy: EgressPolicy = .closed,
+            outside: Outside = .internet,
+            secret: @escaping @Sendable (Owner, String) async throws -> Secret = { _, name in
+                throw EgressError(.invalid, "There is no secret '\(name)'")
+            }
+        ) {
             self.policy = policy
             self.outside = outside
+            self.secret = secret
         }
     }
 
     package let settings: Settings
     private let networks = Mutex<[String: SandboxNetwork]>([:])
+    private let authorities: String
     private let note: @Sendable (EgressEvent) -> Void
 
-    /// - Parameter note: told of every decision.
-    init(_ settings: Settings, note: @escaping @Sendable (EgressEvent) -> Void) {
+    /// - Parameters:
+    ///   - authorities: the directory of what opens sandboxes' requests.
+    ///   - note: told of every decision.
+    init(_ settings: Settings, authorities: String, note: @escaping @Sendable (EgressEvent) -> Void) {
         self.settings = settings
+        self.authorities = authorities
         self.note = note
     }
+
+    func authorityFile(_ name: String) -> String { "\(authorities)/\(name).pem" }
 
     package func network(of sandbox: Sandbox) -> SandboxNetwork {
         networks.withLock { networks in
             if let network = networks[sandbox.id] { return network }
-            let network = SandboxNetwork(sandbox.record, settings.outside, note: note)
+            let record = sandbox.record
+            let file = authorityFile(record.authorityName)
+            let network = SandboxNetwork(record, settings, authorityFile: file, note: note)
             // Of one that ends nobody would forget it again.
             if sandbox.condition != nil { networks[sandbox.id] = network }
             return network
@@ -83,7 +135,13 @@ extension SandboxRegistry {
     /// Changes what a sandbox may reach; connections that are no longer allowed end.
     package func setEgress(_ policy: EgressPolicy, of sandbox: Sandbox) async throws {
         let network = networks.network(of: sandbox)
-        try await network.changing.withLock { [records, audits] in
+        try await network.changing.withLock { [self, records, audits] in
+            if policy.headerRules?.isEmpty == false, sandbox.record.egressPolicy.headerRules?.isEmpty != false {
+                guard sandbox.isRunning else {
+                    throw SandboxError(.paused, "The sandbox '\(sandbox.id)' is paused; rules are set while it runs")
+                }
+                try await introduceAuthority(to: sandbox, for: policy)
+            }
             guard sandbox.setEgress(policy) else {
                 throw SandboxError(.ended, "The sandbox '\(sandbox.id)' is ending")
             }

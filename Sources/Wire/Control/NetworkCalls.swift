@@ -7,6 +7,8 @@ public struct NetworkEvent: Codable, Sendable, Hashable {
         case question
         /// A connection was tried; allowed, `unreachable`, `ended` or `cut` follows.
         case connection
+        /// A rule set fields in a request; the reason names it.
+        case changed
         /// It was allowed, and nobody was there.
         case unreachable
         case ended

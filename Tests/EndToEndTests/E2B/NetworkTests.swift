@@ -32,7 +32,9 @@ extension Martlet {
                 }
                 for (body, status) in [
                     (#"{"denyOut":["example.com"]}"#, 400), (#"{"allowOut":["example.com"]}"#, 400),
-                    (#"{"rules":{"x.com":[]}}"#, 501), (#"{"dnsServers":["1.1.1.1"]}"#, 501),
+                    (#"{"rules":{"1.2.3.4":[{"transform":{"headers":{"X-A":"b"}}}]}}"#, 400),
+                    (#"{"rules":{"x.com":[{"transform":{"headers":{"Host":"b"}}}]}}"#, 400),
+                    (#"{"dnsServers":["1.1.1.1"]}"#, 501),
                 ] {
                     #expect(try await plane.ask("PUT", "/sandboxes/\(id)/network", body).status == status, "\(body)")
                 }

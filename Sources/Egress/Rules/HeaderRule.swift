@@ -1,0 +1,114 @@
+/// What is done to a sandbox's requests to a host: fields are set, and what the sandbox itself wrote into them is removed.
+package struct HeaderRule: Sendable, Hashable, Codable {
+    /// What logs name it by.
+    package var id: String
+    /// A name or all names below one, and perhaps ports; without ports it is 80 and 443.
+    package var target: EgressTarget
+    /// Nil is every method.
+    package var methods: [String]?
+    /// One path, or with `*` at its end all that begin so; nil is every path.
+    package var path: String?
+    /// Values by field. In a value `${secret:NAME}` stands for a secret of the sandbox's owner.
+    package var headers: [String: String]
+
+    /// - Throws: ``EgressError`` for what could not be kept to: a target that is no name, or a field that belongs to the connection.
+    package init(
+        id: String,
+        host: String,
+        methods: [String]? = nil,
+        path: String? = nil,
+        headers: [String: String]
+    ) throws(EgressError) {
+        let target = try EgressPolicy.target(host)
+        guard target.isName else {
+            throw EgressError(.invalid, "'\(host)' is no name: the requests to an address can not be told apart")
+        }
+        if let path, !path.hasPrefix("/") {
+            throw EgressError(.invalid, "'\(path)' is no path: it must begin with '/'")
+        }
+        for (field, value) in headers {
+            guard Self.isField(field) else {
+                throw EgressError(.invalid, "'\(field)' is no field that a rule can set")
+            }
+            guard HeaderValue(value) != nil else {
+                throw EgressError(
+                    .invalid,
+                    "The value for '\(field)' has a control character, or a secret without a name"
+                )
+            }
+        }
+        self.id = id
+        self.target = target
+        self.methods = methods
+        self.path = path
+        self.headers = headers
+    }
+
+    /// Fields that say where a message goes or ends: with them, a rule could make one request two.
+    private static let reserved: Set<String> = [
+        "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive", "expect",
+        "proxy-connection",
+    ]
+
+    private static func isField(_ name: String) -> Bool {
+        let isToken = name.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x5F: true
+            default: false
+            }
+        }
+        return isToken && (1...100).contains(name.utf8.count) && !reserved.contains(name.lowercased())
+    }
+
+    /// Whether it is about this request. A rule for some paths is about none that two servers could read as two.
+    func applies(to method: String, path asked: String) -> Bool {
+        if let methods, !methods.contains(where: { $0.uppercased() == method }) { return false }
+        guard let path else { return true }
+        guard Self.isPlain(asked) else { return false }
+        return path.hasSuffix("*") ? asked.hasPrefix(path.dropLast()) : asked == path
+    }
+
+    /// Whether a path has no part that some server would resolve: dots, empty parts, and what is encoded.
+    private static func isPlain(_ path: String) -> Bool {
+        guard path.hasPrefix("/"), !path.utf8.contains(0x25), !path.utf8.contains(0x5C), !path.utf8.contains(0x3B)
+        else {
+            return false
+        }
+        return path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().dropLast()
+            .allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." } && !path.hasSuffix("/.") && !path.hasSuffix("/..")
+    }
+}
+
+/// A field's value with secrets in it, by their names.
+struct HeaderValue: Sendable, Hashable {
+    enum Part: Sendable, Hashable {
+        case text(String)
+        case secret(String)
+    }
+
+    let parts: [Part]
+
+    /// Nil for what could end the field, and for a secret without a name or an end.
+    init?(_ text: String) {
+        guard Self.isSafe(text) else { return nil }
+        var parts: [Part] = []
+        var rest = text[...]
+        while let start = rest.firstRange(of: "${secret:") {
+            if start.lowerBound > rest.startIndex { parts.append(.text(String(rest[..<start.lowerBound]))) }
+            let name = rest[start.upperBound...].prefix { $0 != "}" }
+            guard !name.isEmpty, name.endIndex < rest.endIndex else { return nil }
+            parts.append(.secret(String(name)))
+            rest = rest[rest.index(after: name.endIndex)...]
+        }
+        if !rest.isEmpty { parts.append(.text(String(rest))) }
+        self.parts = parts
+    }
+
+    var hasSecret: Bool {
+        parts.contains { if case .secret = $0 { true } else { false } }
+    }
+
+    static func isSafe(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0 == 0x09 || $0 >= 0x20 && $0 != 0x7F }
+    }
+}

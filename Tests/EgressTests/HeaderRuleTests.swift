@@ -1,0 +1,249 @@
+import Glibc
+import HTTP
+import Linux
+import Synchronization
+import TLS
+import Testing
+
+@testable import Egress
+
+private let good = "93.184.216.34"
+private let other = "151.101.1.1"
+private let key = "sk-live-4711"
+
+@Suite struct `a rule for requests` {
+    @Test(arguments: [
+        ("GET", "/repos/a/b", true), ("GET", "/repos/", true), ("POST", "/repos/a", false), ("GET", "/users/a", false),
+        ("GET", "/repos/../users", false), ("GET", "/repos/%2e%2e/users", false), ("GET", "/repos//users", false),
+        ("GET", "/repos/a\\..\\users", false), ("GET", "/repos/./users", false), ("GET", "/repos/..", false),
+        ("GET", "/repos/..;/users", false), ("GET", "/repos", false),
+    ])
+    func `is about its methods and paths, and no path that could be another`(
+        method: String,
+        path: String,
+        isAbout: Bool
+    )
+        throws
+    {
+        let rule = try HeaderRule(id: "r", host: "good.com", methods: ["get"], path: "/repos/*", headers: [:])
+        #expect(rule.applies(to: method, path: path) == isAbout)
+    }
+
+    @Test(arguments: [
+        ("1.2.3.4", "X-A", "b"), ("*", "X-A", "b"), ("good.com", "Host", "b"), ("good.com", "Content-Length", "b"),
+        ("good.com", "X A", "b"), ("good.com", "", "b"), ("good.com", "X-A", "b\r\nX-B: c"), ("good.com", "X-A", "b\0"),
+        ("good.com", "X-A", "${secret:}"), ("good.com", "X-A", "${secret:a"),
+        ("good.com", "transfer-encoding", "chunked"),
+    ])
+    func `is refused when it could not be kept to`(host: String, field: String, value: String) {
+        #expect(throws: EgressError.self) { try HeaderRule(id: "r", host: host, headers: [field: value]) }
+    }
+
+    @Test func `has secrets in its values by their names`() {
+        #expect(
+            HeaderValue("Bearer ${secret:a}.${secret:b}")?.parts == [
+                .text("Bearer "), .secret("a"), .text("."), .secret("b"),
+            ]
+        )
+        #expect(HeaderValue("$5 {a}")?.hasSecret == false)
+    }
+}
+
+/// A server that says what it was asked, behind TLS or plain, and a sandbox in front of it whose policy has rules.
+@Suite struct `requests with rules` {
+    private struct Scene: Sendable {
+        let outside: Outside
+        /// Of the sandbox alone.
+        let sandboxTrust: TLSTrust
+        /// Of the world outside.
+        let worldTrust: TLSTrust
+        let authorityFile: String
+        let certificate: String
+    }
+
+    private func withScene(
+        secret: String = key,
+        isTLS: Bool = true,
+        rules: [HeaderRule]? = nil,
+        _ body: @Sendable @escaping (Scene) async throws -> Void
+    ) async throws {
+        let directory = "/tmp/martlet-rules-\(Random.name(10))"
+        try Files.makeDirectory(directory)
+        defer { try? Files.remove(directory) }
+        let world = CertificateAuthority(directory: "\(directory)/world")
+        let identity = try world.identity(for: "good.com")
+        let file = "\(directory)/authority.pem"
+        let authority = try SandboxAuthority(file: file)
+        try Files.write(authority.certificate, to: "\(directory)/sandbox.pem")
+        let opening = RequestOpening(authority: authority, trust: try TLSTrust(file: world.certificateFile)) { name in
+            if name == "key" { return Secret(secret) }
+            throw EgressError(.invalid, "no such secret")
+        }
+        var policy = try EgressPolicy(allow: ["good.com", "*.good.com", "evil.com"], deny: [])
+        policy.headerRules =
+            try rules ?? [
+                HeaderRule(id: "key", host: "good.com", headers: ["Authorization": "Bearer ${secret:key}"]),
+                HeaderRule(id: "path", host: "good.com", path: "/repos/*", headers: ["X-Scope": "repos"]),
+            ]
+        let names = ["good.com": [good], "www.good.com": [good], "evil.com": [other]]
+        let serve: @Sendable (Channel) async throws -> Void = { channel in
+            let stream: any ByteStream = isTLS ? try await TLSStream.accept(over: channel, as: identity) : channel
+            await HTTPServer { exchange in
+                let fields = exchange.request.headers.fields.map { "\($0.name): \($0.value)\n" }.joined()
+                let body = try await exchange.body.collect(limit: 100_000)
+                let said = "\(exchange.request.method) \(exchange.request.target)\n\(fields)\n"
+                try await exchange.respond(200, ["X-Saw": "\(body.count)"], body: Array(said.utf8))
+            }.serve(stream)
+        }
+        let (sandboxTrust, worldTrust) = (
+            try TLSTrust(file: "\(directory)/sandbox.pem"), try TLSTrust(file: world.certificateFile)
+        )
+        try await Outside.with(policy, names, opening: opening, serve: serve) { outside in
+            try await body(
+                Scene(
+                    outside: outside,
+                    sandboxTrust: sandboxTrust,
+                    worldTrust: worldTrust,
+                    authorityFile: file,
+                    certificate: String(decoding: authority.certificate, as: UTF8.self)
+                )
+            )
+        }
+    }
+
+    /// Asks as a guest's program does that connected to an address.
+    private func ask(
+        _ scene: Scene,
+        _ requests: [RequestHead],
+        at address: String = good,
+        as name: String = "good.com",
+        port: UInt16 = 443,
+        trust: TLSTrust? = nil,
+        body: [UInt8] = []
+    ) async throws -> [(status: Int, text: String)] {
+        let trust = trust ?? scene.sandboxTrust
+        return try await scene.outside.connect(address, port) { guest in
+            let once = Mutex(false)
+            let client = HTTPClient {
+                guard
+                    once.withLock({ used in
+                        defer { used = true }; return !used
+                    })
+                else { throw CancellationError() }
+                return port == 443 ? try await TLSStream.connect(over: guest, to: name, trust: trust) : guest
+            }
+            defer { client.closeIdle() }
+            var answers: [(status: Int, text: String)] = []
+            for request in requests {
+                let answer = try await client.send(request, body: body.isEmpty ? .none : .bytes(body))
+                answers.append((answer.head.status, String(decoding: answer.body, as: UTF8.self)))
+            }
+            return answers
+        }
+    }
+
+    private func head(_ target: String, _ more: Headers = [:], method: String = "GET", host: String = "good.com")
+        -> RequestHead
+    {
+        var head = RequestHead(method: method, target: target, headers: ["Host": host])
+        for field in more.fields { head.headers.add(field.name, field.value) }
+        return head
+    }
+
+    @Test func `have what a rule says in place of what the sandbox wrote`() async throws {
+        try await withScene { scene in
+            var twice: Headers = ["authorization": "Bearer stolen", "X-Scope": "all", "X-Mine": "kept"]
+            twice.add("AUTHORIZATION", "Basic other")
+            twice.add("Connection", "keep-alive, Authorization")
+            let answers = try await ask(scene, [head("/users", twice), head("/repos/a?b=c")])
+            #expect(answers.map(\.status) == [200, 200])
+            #expect(answers[0].text.contains("Authorization: Bearer \(key)\n"))
+            for gone in ["stolen", "Basic", "X-Scope", "keep-alive"] {
+                #expect(!answers[0].text.contains(gone), "\(gone)")
+            }
+            #expect(answers[0].text.contains("X-Mine: kept"))
+            #expect(answers[1].text.hasPrefix("GET /repos/a?b=c\n") && answers[1].text.contains("X-Scope: repos\n"))
+            let changes = scene.outside.events.all.compactMap { event -> String? in
+                if case .changed(let rule, let method, let path) = event.kind {
+                    "\(rule) \(method) \(path)"
+                } else {
+                    nil
+                }
+            }
+            #expect(changes == ["key GET /users", "key GET /repos/a", "path GET /repos/a"])
+            #expect(!"\(scene.outside.events.all)".contains(key))
+            #expect(!scene.certificate.contains("PRIVATE KEY"))
+            var facts = stat()
+            #expect(stat(scene.authorityFile, &facts) == 0 && facts.st_mode & 0o077 == 0)
+        }
+    }
+
+    @Test func `keep their bodies, whole and in pieces, and follow a policy that changes`() async throws {
+        try await withScene { scene in
+            let body = [UInt8](repeating: 0x61, count: 70_000)
+            let sent = try await ask(scene, [head("/users", method: "POST")], body: body)
+            #expect(sent.map(\.status) == [200])
+            scene.outside.egress.policy.headerRules = nil
+            // The connection is opened no more: the world's own certificate is seen.
+            let answers = try await ask(scene, [head("/users", ["Authorization": "mine"])], trust: scene.worldTrust)
+            #expect(answers.first?.text.contains("Authorization: mine") == true)
+        }
+    }
+
+    @Test func `are for the host that they name, and leave HTTP for nothing`() async throws {
+        try await withScene { scene in
+            for (request, status) in [
+                (head("/", host: "evil.com"), 421), (head("http://evil.com/"), 421),
+                (head("/", host: "good.com:444"), 421),
+                (head("/", ["Upgrade": "websocket", "Connection": "Upgrade"]), 501),
+            ] {
+                let answers = try await ask(scene, [request])
+                #expect(
+                    answers.map(\.status) == [status] && answers.allSatisfy { !$0.text.contains(key) },
+                    "\(request)"
+                )
+            }
+        }
+    }
+
+    @Test func `are not opened for another host, and go to no other address`() async throws {
+        try await withScene { scene in
+            // Below it, but no rule is about that: its own certificate is seen, and no key is added.
+            let answers = try await ask(
+                scene,
+                [head("/", host: "www.good.com")],
+                as: "www.good.com",
+                trust: scene.worldTrust
+            )
+            #expect(answers.first?.status == 200 && answers.first?.text.contains(key) == false)
+            // The sandbox says the name, at an address that it does not lead to.
+            await #expect(throws: (any Error).self) { try await ask(scene, [head("/")], at: other) }
+            #expect(scene.outside.events.decisions.last == .denied(.platform(.nameMismatch)))
+        }
+        // Whoever does not have the sandbox's authority is shown to nobody.
+        try await withScene { scene in
+            await #expect(throws: (any Error).self) { try await ask(scene, [head("/")], trust: scene.worldTrust) }
+        }
+    }
+
+    @Test func `carry no secret in the clear, and none that would end its field`() async throws {
+        try await withScene(isTLS: false) { scene in
+            let answers = try await ask(scene, [head("/")], port: 80)
+            #expect(answers.map(\.status) == [403] && answers.allSatisfy { !$0.text.contains(key) })
+        }
+        try await withScene(isTLS: false, rules: [try HeaderRule(id: "r", host: "good.com", headers: ["X-A": "b"])]) {
+            scene in
+            let answers = try await ask(scene, [head("/", ["X-A": "c"])], port: 80)
+            #expect(answers.first?.text.contains("X-A: b\n") == true && answers.first?.text.contains("X-A: c") == false)
+        }
+        try await withScene(secret: "a\r\nX-B: c") { scene in
+            let answers = try await ask(scene, [head("/")])
+            #expect(answers.map(\.status) == [502] && answers.allSatisfy { !$0.text.contains("X-B") })
+        }
+        let missing = [try HeaderRule(id: "r", host: "good.com", headers: ["X-A": "${secret:nobody}"])]
+        try await withScene(rules: missing) { scene in
+            let answers = try await ask(scene, [head("/")])
+            #expect(answers.map(\.status) == [502])
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import Glibc
+import HTTP
+import Linux
+import RPC
+import Records
+import Testing
+import Wire
+
+/// A real guest whose requests are given a secret that it never has.
+@Suite(.serialized, .enabled(if: Installation.isPossible, Installation.absence))
+struct `a sandbox whose requests have rules` {
+    private static let secret = "sk-live-\(Random.hex(24))"
+
+    private func withInstallation(
+        _ body: @Sendable @escaping (Installation, PlayedInternet) async throws -> Void
+    ) async throws {
+        try await PlayedInternet.with { internet in
+            let variables = ["MARTLET_PLAYED_INTERNET": internet.file, "SSL_CERT_FILE": internet.authority]
+            try await Installation.with(variables: variables) { try await body($0, internet) }
+        }
+    }
+
+    private func withSandbox(
+        _ body: @Sendable @escaping (Installation, PlayedInternet, SandboxInfo) async throws -> Void
+    ) async throws {
+        try await withInstallation { martlet, internet in
+            try await martlet.withSandbox { try await body(martlet, internet, $0) }
+        }
+    }
+
+    /// What it asks with, and with what of its own.
+    private func curl(_ martlet: Installation, _ sandbox: SandboxInfo, _ place: String) async throws -> Program.Output {
+        try await martlet.exec(
+            sandbox,
+            "curl",
+            "-sS",
+            "--max-time",
+            "60",
+            "-H",
+            "Authorization: Bearer mine",
+            "https://good.example\(place)"
+        )
+    }
+
+    @Test func `has its requests opened with an authority of its own, and the secret nowhere in its memory`()
+        async throws
+    {
+        try await withSandbox { martlet, internet, sandbox in
+            let stored = try await martlet.martlet(["secret", "set", "live"], input: Array("\(Self.secret)\n".utf8))
+            #expect(stored.status == .exited(0), "\(stored.errorText)")
+            let plane = try martlet.controlPlane()
+            let rules =
+                #"{"good.example":[{"transform":{"headers":{"Authorization":"Bearer ${secret:live}"}},"path":"/v1/*"}]}"#
+            let network = #"{"denyOut":["0.0.0.0/0"],"allowOut":["good.example"],"rules":\#(rules)}"#
+            #expect(try await plane.ask("PUT", "/sandboxes/\(sandbox.id)/network", network).status == 204)
+
+            for place in ["/v1/things", "/other"] {
+                let answer = try await curl(martlet, sandbox, place)
+                #expect(answer.text == "reached\n", "\(answer.errorText)")
+            }
+            let fields = internet.requests.all.map { [$0.path] + $0.headers.values("Authorization") }
+            #expect(fields == [["/v1/things", "Bearer \(Self.secret)"], ["/other"]])
+            let log = try await martlet.client.call(ReadSandboxNetwork.self, .init(id: sandbox.id))
+            #expect(log.events.contains { $0.kind == .changed && $0.reason == "rule 'rules good.example'" })
+
+            // What is in the guest is found in its memory, and the secret is not.
+            let marker = "marker-\(Random.hex(24))"
+            _ = try await martlet.exec(sandbox, "sh", "-c", "cat > /dev/shm/marker", input: Array(marker.utf8))
+            #expect(try Memory.holds(marker, sandbox.processID))
+            #expect(try !Memory.holds(Self.secret, sandbox.processID))
+
+            // A fork goes on with the same rules; a file of its parent's authority is left for as long as one of them lives.
+            let forked = try await martlet.client.call(ForkSandbox.self, .init(id: sandbox.id))
+            let child = try #require(forked.sandboxes.first, "\(forked.failures)")
+            #expect(try await curl(martlet, child, "/v1/child").text == "reached\n")
+            #expect(internet.requests.all.last?.headers["Authorization"] == "Bearer \(Self.secret)")
+            try await martlet.martlet(["kill", child.id])
+            #expect(Files.list("\(martlet.home.path)/authorities") == ["\(sandbox.id).pem"])
+        }
+    }
+
+    @Test func `is let out by the rules of a firewall, live, and as their evaluation says`() async throws {
+        try await withInstallation { martlet, _ in
+            let api = try await martlet.freestyle()
+            let web: JSONValue = ["source": [:], "destination": ["cidr": "93.184.216.34", "port": 80]]
+            try await api.withVM(["firewall": ["rules": [web]]]) { id in
+                func check(_ port: Int64, _ isOpen: Bool) async throws {
+                    let question: JSONValue = [
+                        "source": ["vmId": .string(id)],
+                        "destination": ["cidr": "93.184.216.34", "port": .integer(port)],
+                    ]
+                    let said = try await api.ask("POST", "/v5/firewall/evaluate", question).json["type"]
+                    #expect(said == (isOpen ? "allowedByRule" : "denied"), "\(port)")
+                    let script =
+                        "import socket; s = socket.create_connection(('93.184.216.34', \(port)), 60); "
+                        + "s.send(b'GET / HTTP/1.1\\r\\nHost: good.example\\r\\n\\r\\n'); print(s.recv(99))"
+                    let result = try await api.run(id, "python3 -c \"\(script)\" 2>&1")
+                    let text = result["stdout"]?.string ?? ""
+                    #expect((text.contains("200 OK") || text.contains("220 welcome")) == isOpen, "\(port): \(text)")
+                }
+                try await check(80, true)
+                try await check(22, false)
+                let shell: JSONValue = ["source": ["vmId": .string(id)], "destination": ["cidr": "93.184.216.0/24"]]
+                let added = try await api.ask("POST", "/v5/firewall/rules", shell)
+                try await check(22, true)
+                let rule = try #require(added.json["id"]?.string)
+                #expect(try await api.ask("DELETE", "/v5/firewall/rules/\(rule)").status == 204)
+                try await check(22, false)
+            }
+        }
+    }
+}
+
+/// The memory of a machine, as the host sees it.
+private enum Memory {
+    static func holds(_ text: String, _ pid: Int32) throws -> Bool {
+        let wanted = Array(text.utf8)
+        let maps = String(decoding: try Files.read("/proc/\(pid)/maps"), as: UTF8.self)
+        let file = open("/proc/\(pid)/mem", O_RDONLY | O_CLOEXEC)
+        try #require(file >= 0)
+        defer { close(file) }
+        let size = 8 * 1024 * 1024
+        let buffer = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
+        defer { buffer.deallocate() }
+        for line in maps.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            let ends = words[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
+            guard ends.count == 2, words[1].hasPrefix("r"), ends[0] < UInt64(Int64.max) else { continue }
+            var start = ends[0]
+            while start < ends[1] {
+                // Overlapping, so that nothing is cut in two.
+                let count = pread(file, buffer, Int(min(UInt64(size), ends[1] - start)), Int(start))
+                if count <= 0 { break }
+                if holds(wanted, UnsafeRawBufferPointer(start: buffer, count: count)) { return true }
+                if count < size { break }
+                start += UInt64(count - wanted.count)
+            }
+        }
+        return false
+    }
+
+    private static func holds(_ wanted: [UInt8], _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard var start = bytes.baseAddress else { return false }
+        let end = start + bytes.count - wanted.count
+        while start <= end, let found = memchr(start, Int32(wanted[0]), end - start + 1) {
+            if memcmp(found, wanted, wanted.count) == 0 { return true }
+            start = UnsafeRawPointer(found) + 1
+        }
+        return false
+    }
+}
