@@ -144,10 +144,10 @@ extension CallRouter {
             throw error
         }
         let ended = try await builds.record(record.id)
-        guard ended?.status == .ready else {
+        guard ended?.status == .ready, let manifest = builds.made(record.id) else {
             throw CallError(.failedPrecondition, ended?.reason?.message ?? "The build was forgotten")
         }
-        try await events.send(.init(template: TemplateInfo(try builds.template(record.id).manifest)))
+        try await events.send(.init(template: TemplateInfo(manifest)))
     }
 
     private static func log(_ request: ReadTemplateLog.Request, of builds: TemplateBuilds) async throws

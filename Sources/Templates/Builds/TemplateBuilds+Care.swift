@@ -13,9 +13,6 @@ extension TemplateBuilds {
     /// How long what no template needs is kept after its last use: the next build may go on from it.
     private static let patience = 7 * 86_400.0
 
-    /// The template that a build made.
-    package func template(_ id: String) throws -> Template { try templates.build(id, name: id) }
-
     /// Points tags to what `name` names.
     package func tag(_ name: String, _ tags: [String]) async throws {
         let previous = templates.pointedBuilds()

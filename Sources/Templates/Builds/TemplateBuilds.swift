@@ -19,6 +19,8 @@ package final class TemplateBuilds: Sendable {
         var records: [String: TemplateBuildRecord] = [:]
         var logs: [String: BuildLog] = [:]
         var tasks: [String: Task<Void, Never>] = [:]
+        /// What builds of this daemon made, also where another took the name since, and the template is gone.
+        var made: [String: TemplateManifest] = [:]
         var isClosed = false
     }
 
@@ -192,6 +194,7 @@ package final class TemplateBuilds: Sendable {
         state.withLock { state in
             state.records[done.id] = done
             state.tasks[done.id] = nil
+            state.made[done.id] = try? result.get()
         }
         log.finish()
         // From here on its file is read.
@@ -214,11 +217,15 @@ package final class TemplateBuilds: Sendable {
         state.withLock { state in
             state.records[id] = nil
             state.logs[id] = nil
+            state.made[id] = nil
         }
         try? Files.remove(logFile(id))
     }
 
     // MARK: Looking
+
+    /// What a build of this daemon made; the template itself may be gone, as another build took its name.
+    package func made(_ id: String) -> TemplateManifest? { state.withLock { $0.made[id] } }
 
     package func record(_ id: String) async throws -> TemplateBuildRecord? {
         if let record = state.withLock({ $0.records[id] }) { return record }

@@ -61,7 +61,7 @@ struct StepRunner: Sendable {
             "Could not resolve", "Temporary failure in name resolution", "Temporary failure resolving",
             "Name or service not known", "Network is unreachable", "Network unreachable", "bad address '",
             "Failed to establish a new connection", "getaddrinfo EAI_AGAIN", "Failed to connect to",
-            "Couldn't connect to server",
+            "Couldn't connect to server", "Resolving timed out",
         ].contains { line.contains($0) }
     }
 
