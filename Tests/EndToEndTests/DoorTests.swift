@@ -117,7 +117,11 @@ extension Martlet {
                     for host in ['10.0.2.2', '10.0.2.3', '172.17.0.1', '127.0.0.1']:
                         for port in \(ports):
                             try:
-                                socket.create_connection((host, port), 1).close(); print('REACHED', host, port)
+                                connection = socket.create_connection((host, port), 20)
+                                connection.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n')
+                                answer = connection.recv(64)
+                                # The gateway takes up whatever a guest begins, and says that it may not.
+                                if answer and b' 403 ' not in answer: print('REACHED', host, port, answer)
                             except OSError: pass
                     print('tried')
                     """

@@ -117,7 +117,6 @@ extension Martlet {
             (#""iam":{"tokens":{"t":{"audience":"a","tokenType":"b"}}}"#, "identity tokens"),
             (#""network":{"dnsServers":["1.1.1.1"]}"#, "network.dnsServers"),
             (#""network":{"egressProxy":{"address":"1.1.1.1:1080"}}"#, "network.egressProxy"),
-            (#""network":{"rules":{"api.x.com":[{"transform":{"headers":{"A":"b"}}}]}}"#, "network.rules"),
         ])
         func `is refused with 501 when it asks for what is not there`(_ member: String, _ words: String) async throws {
             let refused = try await shared().controlPlane()

@@ -88,8 +88,9 @@ extension Martlet {
                         try await socket.shown("third")
                         try await other.shown("third")
                     }
-                    try await socket.type("tail -f /dev/null; echo sto''pped\r")
-                    try await socket.shown("tail -f /dev/null")
+                    // An interrupt that comes before the line is run would interrupt nothing.
+                    try await socket.type("echo beg''un; tail -f /dev/null\r")
+                    try await socket.shown("begun")
                     try await socket.send(.text(#"{"type":"signal","signal":"sigint"}"#))
                     try await socket.type("exit 7\r")
                     #expect(try await socket.document("exited")["exitCode"] == 7)
