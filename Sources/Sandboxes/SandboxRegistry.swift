@@ -154,22 +154,27 @@ package final class SandboxRegistry: Sendable {
 
         let stay = Stay(in: machine)
         let sandbox = Sandbox(record: record, template: template.manifest, stay: stay, line: taken.line, token: token)
+        try await settle(sandbox, stay, volumes: request.volumes, &undo)
+        state.withLock { $0.uses[template.manifest.name, default: TemplateUse()].note(record.created) }
+        return sandbox
+    }
+
+    /// The end of each create: gives a guest that has its identity its ways out and its volumes, and takes the sandbox in.
+    func settle(_ sandbox: Sandbox, _ stay: Stay, volumes: [VolumeMount], _ undo: inout UndoStack) async throws {
         try await beforeStep(.tunnels)
         openTunnels(of: sandbox, stay)
         undo.add { [self] in
             await sandbox.stop(.startFailed)
-            networks.remove(id)
-            removeAuthority(of: record)
+            networks.remove(sandbox.id)
+            removeAuthority(of: sandbox.record)
         }
         try await beforeStep(.volumes)
-        for volume in request.volumes { try await mount(volume, in: sandbox) }
-        try await introduceAuthority(to: sandbox, for: record.egressPolicy)
+        for volume in volumes { try await mount(volume, in: sandbox) }
+        try await introduceAuthority(to: sandbox, for: sandbox.record.egressPolicy)
         try await beforeStep(.done)
         try adopt(sandbox)
         watch(sandbox, stay)
-        audits.noteCreation(of: record)
-        state.withLock { $0.uses[template.manifest.name, default: TemplateUse()].note(record.created) }
-        return sandbox
+        audits.noteCreation(of: sandbox.record)
     }
 
     /// Makes a sandbox for somebody who may lose patience; of one that nobody waits for any more, nothing is left.

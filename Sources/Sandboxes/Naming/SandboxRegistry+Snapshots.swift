@@ -111,20 +111,7 @@ extension SandboxRegistry {
         _ = try await withDeadline(Self.renewalLimit) { try await line.renew(news, token: before) }
 
         let sandbox = Sandbox(record: record, template: snapshot.manifest, stay: stay, line: line, token: token)
-        try await beforeStep(.tunnels)
-        openTunnels(of: sandbox, stay)
-        undo.add { [self] in
-            await sandbox.stop(.startFailed)
-            networks.remove(id)
-            removeAuthority(of: sandbox.record)
-        }
-        try await beforeStep(.volumes)
-        for volume in request.volumes { try await mount(volume, in: sandbox) }
-        try await introduceAuthority(to: sandbox, for: record.egressPolicy)
-        try await beforeStep(.done)
-        try adopt(sandbox)
-        watch(sandbox, stay)
-        audits.noteCreation(of: record)
+        try await settle(sandbox, stay, volumes: request.volumes, &undo)
         return sandbox
     }
 }
