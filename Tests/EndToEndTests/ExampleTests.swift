@@ -26,7 +26,7 @@ struct `an example for E2B` {
         try martlet.model.play(try JSONValue(parsing: Files.read("\(Self.directory)/model-script.json")))
         let programs = PythonPrograms(martlet: martlet, version: "2.63.0")
         // Their commands have the SDK's minute, as published, and Claude Code needs most of it beside others.
-        let output = try await Installation.alone {
+        let output = try await Installation.slots.withMost {
             try await programs.run(
                 ["\(name).py"],
                 variables: ["ANTHROPIC_API_KEY": "sk-ant-of-the-program"],

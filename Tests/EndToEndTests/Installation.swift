@@ -26,15 +26,8 @@ final class Installation: Sendable {
 
     /// A credential that opens nothing; wherever it is found, a real one would be.
     static let key = "sk-ant-test-\(Random.hex(16))"
-    /// Machines at once, for all tests together: more are only slower.
-    static let slots = AsyncSemaphore(3)
+    static let slots = Slots(3)
     static let deadline = Duration.seconds(240)
-
-    /// Takes all slots, for programs that give up when they are slowed down. Only one at a time may, or two would wait for
-    /// each other.
-    static func alone<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
-        try await slots.withPermit { try await slots.withPermit { try await slots.withPermit(body) } }
-    }
 
     /// The installation that the tests of a suite share.
     @TaskLocal static var shared: Installation?

@@ -28,10 +28,12 @@ struct `E2B's SDK for Python` {
     ]
 
     @Test(arguments: variants) func `finds what it expects`(_ variant: Variant) async throws {
-        let programs = PythonPrograms(martlet: try shared(), version: variant.version)
+        let martlet = try shared()
+        let programs = PythonPrograms(martlet: martlet, version: variant.version)
         let output = try await Installation.slots.withPermit {
             try await programs.run(
                 ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-rf"]
+                    + ["--basetemp", "\(martlet.root)/work/pytest"]
                     + (variant.routing == .tls ? ["-m", "routed"] : []),
                 routing: variant.routing,
                 variables: [

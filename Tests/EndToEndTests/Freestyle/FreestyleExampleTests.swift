@@ -36,7 +36,7 @@ struct `an example for Freestyle's API` {
         var snapshot: String?
         for (name, says) in Self.programs {
             let said = snapshot
-            let output = try await Installation.alone { try await examples.run("\(name).py", snapshot: said) }
+            let output = try await Installation.slots.withMost { try await examples.run("\(name).py", snapshot: said) }
             try #require(
                 output.status.isSuccess,
                 "\(name): \(output.text.suffix(2000)) \(output.errorText.suffix(4000))"
