@@ -49,6 +49,7 @@ package final class Agent: Sendable {
     private let watchers = Watchers()
     private let journal: Journal
     private let samples: Samples
+    private let shortages: MemoryShortages
     private let download: Download
     private let upload: Upload
     private let composition: Composition
@@ -64,12 +65,15 @@ package final class Agent: Sendable {
         authority = Authority(bootstrap: settings.bootstrap)
         let journal = Journal()
         let samples = Samples()
+        let shortages = MemoryShortages(log: settings.ownsMachine ? "/dev/kmsg" : nil, journal: journal)
         self.journal = journal
+        self.shortages = shortages
         self.samples = samples
         processes = Processes(
             groups: try settings.controlGroups.map { path throws(LinuxError) in try ControlGroups(path) },
             spoolDirectory: settings.spoolDirectory,
-            journal: journal
+            journal: journal,
+            shortages: shortages
         )
         hold = Hold(processes.groups)
         tunnels = Tunnels(patience: settings.tunnelPatience)
@@ -111,6 +115,7 @@ package final class Agent: Sendable {
         try await withThrowingTaskGroup { group in
             group.addTask { try await server.run(on: listener) }
             group.addTask { [tunnels] in try await ways.run(tunnels) }
+            group.addTask { [shortages] in try await shortages.run() }
             group.addTask { [samples, authority] in try await samples.run { authority.isOpen } }
             defer { group.cancelAll() }
             try await group.next()

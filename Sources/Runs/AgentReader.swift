@@ -54,7 +54,7 @@ struct AgentReader {
                 if let rest = lines.finish() { try await take(rest) }
                 let status =
                     (end.exitCode ?? 0) == 0 && end.exited != false
-                    ? nil : end.status ?? "exit status \(end.exitCode ?? 0)"
+                    ? nil : end.error ?? end.status ?? "exit status \(end.exitCode ?? 0)"
                 let tail = String(decoding: errorTail, as: UTF8.self)
                 return RoundEnd(record.work.transcript.ending, status: status, errorTail: Self.trimmed(tail))
             }

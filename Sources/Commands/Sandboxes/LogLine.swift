@@ -26,6 +26,7 @@ package struct LogLine: Encodable, Sendable, Hashable {
         case .ended:
             let isSuccess = entry.text == "exit status 0"
             (level, logger, message) = (isSuccess ? .info : .error, process, "Process ended: \(entry.text)")
+        case .outOfMemory: (level, logger, message) = (.error, "kernel", entry.text)
         }
     }
 

@@ -76,6 +76,7 @@ struct ProgramPipes: Sendable {
     }
 
     static func status(_ end: ExecEvent.Exited) async -> Status {
+        if let shortage = end.shortage { await StandardStream.say(shortage) }
         if let loss = end.loss { await StandardStream.say("some of the program's output is missing: \(loss)") }
         if let signal = end.signal { return .signalled(signal) }
         return end.code.map { Status(rawValue: $0) } ?? .execFailed

@@ -25,7 +25,7 @@ struct LogView: Sendable {
         switch entry.kind {
         case .started: "Process started: \(entry.text)"
         case .ended: "Process ended: \(entry.text)"
-        case .output, .error: entry.text
+        case .output, .error, .outOfMemory: entry.text
         }
     }
 
@@ -35,6 +35,7 @@ struct LogView: Sendable {
         case .started, .output: .info
         case .error: .warn
         case .ended: entry.text == "exit status 0" ? .info : .error
+        case .outOfMemory: .error
         }
     }
 
@@ -45,6 +46,7 @@ struct LogView: Sendable {
             case .output: "stdout"
             case .error: "stderr"
             case .ended: "process_end"
+            case .outOfMemory: "out_of_memory"
             }
         return ["logger": "process", "event_type": type, "pid": String(entry.pid), "sequence": String(entry.sequence)]
     }

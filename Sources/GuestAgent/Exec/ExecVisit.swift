@@ -49,8 +49,9 @@ struct ExecVisit: Sendable {
     private func exited(_ ending: GuestProcess.Ending) -> ExecEvent.Exited {
         let loss = session.output.loss
         return switch ending {
-        case .status(.exited(let code)): ExecEvent.Exited(code: code, loss: loss)
-        case .status(.signalled(let signal)): ExecEvent.Exited(signal: signal, loss: loss)
+        case .status(.exited(let code), let shortage): ExecEvent.Exited(code: code, shortage: shortage, loss: loss)
+        case .status(.signalled(let signal), let shortage):
+            ExecEvent.Exited(signal: signal, shortage: shortage, loss: loss)
         case .overtime: ExecEvent.Exited(signal: SIGKILL, loss: loss)
         }
     }

@@ -13,6 +13,22 @@ final class ControlGroups: Sendable {
     init(_ directory: String) throws(LinuxError) {
         self.directory = directory
         if mkdir(directory, 0o755) < 0, errno != EEXIST { throw LinuxError("make the control group '\(directory)'") }
+        let parent = directory[..<(directory.lastIndex(of: "/") ?? directory.startIndex)]
+        // However many programs there are, all together weigh as much as the agent does, which stays within reach.
+        // Where these controllers are another's, or the kernel has none, programs are as unbounded as they were.
+        try? Self.write("+cpu +pids", to: "\(parent)/cgroup.subtree_control")
+        try? Self.write("\(Self.taskLimit)", to: "\(directory)/pids.max")
+    }
+
+    /// How many tasks, threads among them, programs may have together. A page of every process is the kernel's own, so that
+    /// their number is bounded by memory: one for each MiB stops a fork bomb while there is memory left to work in.
+    private static var taskLimit: Int {
+        let memory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / (1024 * 1024)
+        return max(512, memory)
+    }
+
+    private static func write(_ text: String, to path: String) throws(LinuxError) {
+        try Descriptor.open(path, O_WRONLY).writeAll(Array(text.utf8))
     }
 
     /// Makes an empty group, which stays until ``settle(_:)``. Blocks.
@@ -33,8 +49,7 @@ final class ControlGroups: Sendable {
     /// Lets everything in all groups stand still, or go on. Blocks until that is so, but not for ever: what is inside the
     /// kernel then stops before it would come out of it.
     func setFrozen(_ isFrozen: Bool) throws(LinuxError) {
-        let file = try Descriptor.open("\(directory)/cgroup.freeze", O_WRONLY)
-        try file.writeAll(Array((isFrozen ? "1" : "0").utf8))
+        try Self.write(isFrozen ? "1" : "0", to: "\(directory)/cgroup.freeze")
         guard isFrozen else { return }
         for _ in 0..<Self.freezingSteps {
             if Accounts.text(of: "\(directory)/cgroup.events").contains("frozen 1") { return }

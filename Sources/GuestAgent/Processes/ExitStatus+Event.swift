@@ -5,8 +5,10 @@ import Wire
 extension ProcessEvent.End {
     /// Tells an exit status as Go programs do, which is what E2B's clients expect.
     ///
-    /// - Parameter loss: why output is missing, if it is.
-    init(_ status: ExitStatus, loss: String?) {
+    /// - Parameters:
+    ///   - shortage: that the guest ran out of memory meanwhile, if it did.
+    ///   - loss: why output is missing, if it is.
+    init(_ status: ExitStatus, shortage: String? = nil, loss: String? = nil) {
         let code: Int32
         let text: String
         let exited: Bool
@@ -16,7 +18,7 @@ extension ProcessEvent.End {
         case .signalled(let signal):
             (code, text, exited) = (-1, "signal: \(Self.name(signal))", false)
         }
-        let errors = [status.isSuccess ? nil : text, loss].compactMap { $0 }
+        let errors = [status.isSuccess ? nil : text, shortage, loss].compactMap { $0 }
         self.init(
             exitCode: code,
             exited: exited,

@@ -7,7 +7,8 @@ import Wire
 final class GuestProcess: Sendable {
     /// How it ended, as its readers are told.
     enum Ending: Sendable {
-        case status(ExitStatus)
+        /// - Parameter shortage: that the guest ran out of memory meanwhile, of a process that failed.
+        case status(ExitStatus, shortage: String?)
         /// It ran longer than whoever started it allowed.
         case overtime(Duration)
     }
@@ -40,6 +41,9 @@ final class GuestProcess: Sendable {
     private let group: ControlGroup?
     private let outlets: [Outlet]
     private let journal: ProcessJournal
+    private let shortages: MemoryShortages
+    /// How many there were when it was started.
+    private let shortagesBefore: Int
     /// Why the agent has killed it, if it has.
     private let kill = Mutex<KillReason?>(nil)
 
@@ -56,7 +60,8 @@ final class GuestProcess: Sendable {
         outlets: [Outlet],
         input: ProcessInputs,
         output: any OutputStore,
-        journal: ProcessJournal
+        journal: ProcessJournal,
+        shortages: MemoryShortages
     ) {
         config = request.process
         tag = request.tag
@@ -69,6 +74,8 @@ final class GuestProcess: Sendable {
         self.input = input
         self.output = output
         self.journal = journal
+        self.shortages = shortages
+        shortagesBefore = shortages.count
     }
 
     var pid: UInt32 { UInt32(child.pid) }
@@ -106,13 +113,14 @@ final class GuestProcess: Sendable {
         input.close()
         for outlet in outlets { outlet.channel.close() }
         output.finish()
-        let told = ProcessEvent.End(status, loss: nil).status ?? ""
+        let told = ProcessEvent.End(status).status ?? ""
         if case .overtime(let limit) = kill.withLock({ $0 }) {
             journal.finish("\(told): it ran longer than \(limit)")
             ending.set(.overtime(limit))
         } else {
+            let shortage = status.isSuccess ? nil : shortages.victim(after: shortagesBefore)?.description
             journal.finish(told)
-            ending.set(.status(status))
+            ending.set(.status(status, shortage: shortage))
         }
     }
 

@@ -144,8 +144,8 @@ struct ProcessService: Sendable {
             case .keepalive: try await events.send(ProcessStreamEvent(.keepalive))
             case .finished:
                 switch try await process.ending.value() {
-                case .status(let status):
-                    let end = ProcessEvent.End(status, loss: process.output.loss)
+                case .status(let status, let shortage):
+                    let end = ProcessEvent.End(status, shortage: shortage, loss: process.output.loss)
                     try await events.send(ProcessStreamEvent(.end(end)))
                 case .overtime(let limit):
                     process.isTold.set(())

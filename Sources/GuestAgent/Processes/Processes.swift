@@ -27,10 +27,12 @@ final class Processes: Sendable {
     let groups: ControlGroups?
     private let spoolDirectory: String
     private let journal: Journal
+    private let shortages: MemoryShortages
 
-    init(groups: ControlGroups?, spoolDirectory: String, journal: Journal) {
+    init(groups: ControlGroups?, spoolDirectory: String, journal: Journal, shortages: MemoryShortages) {
         self.groups = groups
         self.journal = journal
+        self.shortages = shortages
         self.spoolDirectory = spoolDirectory
     }
 
@@ -160,7 +162,8 @@ final class Processes: Sendable {
             outlets: plumbing.outlets,
             input: plumbing.input,
             output: output,
-            journal: ProcessJournal(journal, pid: UInt32(child.pid), config)
+            journal: ProcessJournal(journal, pid: UInt32(child.pid), config),
+            shortages: shortages
         )
     }
 

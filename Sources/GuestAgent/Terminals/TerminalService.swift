@@ -155,8 +155,8 @@ extension GuestProcess.Ending {
     /// The status as a shell tells it.
     var code: Int32 {
         switch self {
-        case .status(.exited(let code)): code
-        case .status(.signalled(let signal)): 128 + signal
+        case .status(.exited(let code), _): code
+        case .status(.signalled(let signal), _): 128 + signal
         case .overtime: 128 + SIGKILL
         }
     }

@@ -11,6 +11,8 @@ public struct JournalEntry: Codable, Sendable, Hashable {
         case error
         /// A command ended; `text` is its status in words, as in `exit status 3`.
         case ended
+        /// The kernel has ended a process because the guest had no memory left; `text` says which.
+        case outOfMemory
     }
 
     /// Counts from 1 without gaps; a gap in what is read tells that entries were dropped.

@@ -107,12 +107,15 @@ public struct ExecEvent: Codable, Sendable, Hashable {
     public struct Exited: Codable, Sendable, Hashable {
         public var code: Int32?
         public var signal: Int32?
+        /// That the guest ran out of memory while the program ran, and whom its kernel ended, if the program failed then.
+        public var shortage: String?
         /// Why some of its output is missing, if it is.
         public var loss: String?
 
-        public init(code: Int32? = nil, signal: Int32? = nil, loss: String? = nil) {
+        public init(code: Int32? = nil, signal: Int32? = nil, shortage: String? = nil, loss: String? = nil) {
             self.code = code
             self.signal = signal
+            self.shortage = shortage
             self.loss = loss
         }
     }
