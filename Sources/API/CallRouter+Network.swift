@@ -16,14 +16,18 @@ extension CallRouter {
         }
         on(SetSandboxNetwork.self) { request, _ in
             try await refusing {
+                let sandbox = try sandboxes.sandbox(request.id)
+                let current = sandbox.record.egressPolicy
+                let isAboutHeadersAlone =
+                    request.headers?.isEmpty == false && request.allow.isEmpty && request.deny.isEmpty
                 var policy = try EgressPolicy(
                     allow: request.allow,
                     deny: request.deny,
-                    otherwise: sandboxes.networks.settings.policy
+                    headers: request.headers ?? [],
+                    otherwise: isAboutHeadersAlone ? current.withoutHeaderRules : sandboxes.networks.settings.policy
                 )
-                let sandbox = try sandboxes.sandbox(request.id)
-                // What is done to requests is not this call's to change.
-                policy.headerRules = sandbox.record.egressPolicy.headerRules
+                if request.headers == nil { policy.keepHeaderRules(of: current) }
+                try await sandboxes.networks.findSecrets(of: policy, owner: sandbox.record.owner)
                 try await sandboxes.setEgress(policy, of: sandbox)
                 return NetworkPolicy(policy)
             }

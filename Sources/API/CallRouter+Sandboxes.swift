@@ -22,8 +22,10 @@ extension CallRouter {
                 new.egress = try EgressPolicy(
                     allow: request.allow ?? [],
                     deny: request.deny ?? [],
+                    headers: request.headers ?? [],
                     otherwise: sandboxes.networks.settings.policy
                 )
+                if let egress = new.egress { try await sandboxes.networks.findSecrets(of: egress, owner: new.owner) }
                 new.keyID = Caller.current.key?.id
                 new.lifecycle = Lifecycle(
                     onTimeout: request.pausesOnTimeout == true ? .pause : .kill,

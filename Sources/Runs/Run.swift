@@ -142,7 +142,7 @@ struct Run: Sendable {
     private func obtainSandbox() async throws -> Sandbox {
         if let previous, previous.kept, let id = previous.sandboxID, let sandbox = try? sandboxes.sandbox(id) {
             try await sandboxes.resume(sandbox)
-            if options.allow != nil || options.deny != nil { try await sandboxes.setEgress(egress(), of: sandbox) }
+            if options.changesNetwork { try await sandboxes.setEgress(egress(), of: sandbox) }
             return sandbox
         }
         var new = NewSandbox(template: options.template, metadata: ["run": id])
@@ -157,6 +157,7 @@ struct Run: Sendable {
         try EgressPolicy(
             allow: options.allow ?? [],
             deny: options.deny ?? [],
+            headers: options.headers ?? [],
             otherwise: sandboxes.networks.settings.policy
         )
     }

@@ -188,8 +188,14 @@ package final class RunRegistry: Sendable {
         // What could not be mounted is said before anything is made.
         _ = try await volumes.mounts(options.volumes ?? [], owner: .installation)
         do {
-            _ = try EgressPolicy(allow: options.allow ?? [], deny: options.deny ?? [])
-        } catch {
+            let policy = try EgressPolicy(
+                allow: options.allow ?? [],
+                deny: options.deny ?? [],
+                headers: options.headers ?? [],
+                otherwise: .closed
+            )
+            try await sandboxes.networks.findSecrets(of: policy, owner: .installation)
+        } catch let error as EgressError {
             throw RunError(.invalidOptions, error.message)
         }
         let template = try sandboxes.templates.template(options.template).manifest

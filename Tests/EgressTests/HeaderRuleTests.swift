@@ -39,6 +39,43 @@ private let key = "sk-live-4711"
         #expect(throws: EgressError.self) { try HeaderRule(id: "r", host: host, headers: [field: value]) }
     }
 
+    @Test func `is written on a line`() throws {
+        let rule = try HeaderRule(line: "get,HEAD *.good.com:8443/v1/* X-Key: a: ${secret:b} ${secret:c}")
+        #expect(
+            rule.methods == ["GET", "HEAD"] && rule.path == "/v1/*" && rule.target == EgressTarget("*.good.com:8443")
+        )
+        #expect(rule.headers == ["X-Key": "a: ${secret:b} ${secret:c}"] && rule.secrets == ["b", "c"])
+        #expect(rule.description == "GET,HEAD *.good.com:8443/v1/* X-Key")
+        let plain = try HeaderRule(line: "good.com X-Key: b")
+        #expect(plain.methods == nil && plain.path == nil && plain.target == EgressTarget("good.com"))
+    }
+
+    @Test(arguments: [
+        "", "good.com", "X-Key: b", "good.com X-Key:b", "GET good.com/ a X-Key: b", "G3T good.com X-Key: b",
+        "1.2.3.4 X-Key: b",
+        "good.com Host: b", "good.com X-Key: a\nb", "good.com X-Key: ${secret:}",
+    ])
+    func `is refused when its line is no rule`(_ line: String) {
+        #expect(throws: EgressError.self) { try HeaderRule(line: line) }
+    }
+
+    @Test func `is refused without showing what may be a secret`() {
+        #expect(throws: EgressError.self) { try HeaderRule(line: "a b c X-Key: sk-live") }
+        do { _ = try HeaderRule(line: "a b c X-Key: sk-live") } catch { #expect(!error.message.contains("sk-live")) }
+    }
+
+    @Test func `on the command line lets its host out, and stays when only that changes`() throws {
+        let line = "good.com/v1/* X-Key: b"
+        let policy = try EgressPolicy(allow: [], deny: [], headers: [line], otherwise: .closed)
+        #expect(policy.rules.map(\.target) == [EgressTarget("good.com:443"), EgressTarget("good.com:80")])
+        #expect(policy.fallback == .deny && policy.headerRules?.count == 1)
+        #expect(policy.withoutHeaderRules == .closed)
+        var other = try EgressPolicy(allow: ["other.com"], deny: [], otherwise: .closed)
+        other.keepHeaderRules(of: policy)
+        #expect(other.rules.map(\.target.description) == ["other.com", "good.com:443", "good.com:80"])
+        #expect(other.headerRules == policy.headerRules)
+    }
+
     @Test func `has secrets in its values by their names`() {
         #expect(
             HeaderValue("Bearer ${secret:a}.${secret:b}")?.parts == [

@@ -79,6 +79,37 @@ struct `a sandbox whose requests have rules` {
         }
     }
 
+    @Test func `is given them by the command line`() async throws {
+        try await withInstallation { martlet, internet in
+            let rule = "GET good.example/v1/* Authorization: Bearer ${secret:other}"
+            let early = try await martlet.martlet(["create", "--header", rule])
+            #expect(early.status == .exited(1))
+            #expect(early.errorText.contains("There is no secret 'other'; store it with 'martlet secret set other'"))
+            let stored = try await martlet.martlet(["secret", "set", "other"], input: Array("\(Self.secret)\n".utf8))
+            #expect(stored.status == .exited(0), "\(stored.errorText)")
+            try await Installation.slots.withPermit {
+                let made = try await martlet.martlet(["create", "--header", rule])
+                let id = made.text.filter { !$0.isWhitespace }
+                let sandbox = try #require(try await martlet.sandboxes().first { $0.id == id }, "\(made.errorText)")
+                for place in ["/v1/things", "/other"] {
+                    #expect(try await curl(martlet, sandbox, place).text == "reached\n")
+                }
+                // Others' requests are put in its place.
+                let replaced = try await martlet.martlet(["sbx", "net", id, "--header", "good.example X-Key: plain"])
+                #expect(replaced.text.contains("good.example X-Key") && !replaced.text.contains("plain"), "\(replaced)")
+                #expect(try await curl(martlet, sandbox, "/v1/things").text == "reached\n")
+                let asked = internet.requests.all
+                #expect(asked.map(\.path) == ["/v1/things", "/other", "/v1/things"])
+                let keys = asked.map { $0.headers["Authorization"] }
+                #expect(keys == ["Bearer \(Self.secret)", nil, "Bearer mine"])
+                #expect(asked.map { $0.headers["X-Key"] } == [nil, nil, "plain"])
+                _ = try await martlet.martlet(["sbx", "net", id, "--reset"])
+                #expect(try await !curl(martlet, sandbox, "/v1/things").status.isSuccess)
+                try await martlet.martlet(["kill", id])
+            }
+        }
+    }
+
     @Test func `is let out by the rules of a firewall, live, and as their evaluation says`() async throws {
         try await withInstallation { martlet, _ in
             let api = try await martlet.freestyle()

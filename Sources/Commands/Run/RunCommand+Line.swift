@@ -117,6 +117,12 @@ extension RunCommand {
             "What it may reach besides the model: a name, '*.name', an address or range, with ':port' if wanted; '*' is all",
             group: "Limits"
         ), .repeated("--deny", "HOST", "What it may not reach, unless it is allowed", group: "Limits"),
+        .repeated(
+            "--header",
+            "RULE",
+            "What is put into its requests, as in 'api.example.com Authorization: Bearer ${secret:NAME}', with a secret that it never sees",
+            group: "Limits"
+        ),
     ]
 
     private static let agent: [Option] = [

@@ -84,6 +84,7 @@ struct RunRequest: Sendable {
         options.disallowedTools += refused.filter { !options.disallowedTools.contains($0) }
         options.allow = invocation.list("--allow")
         options.deny = invocation.list("--deny")
+        options.headers = invocation.list("--header")
         options.keep = invocation.flag("--keep")
         options.resume = invocation.value("--resume")
         options.artifacts = invocation.values("--artifact")

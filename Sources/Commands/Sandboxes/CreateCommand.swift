@@ -33,7 +33,7 @@ enum CreateCommand {
         examples: [.init("martlet exec $(martlet create) -- uname -a", "Run a program in a new sandbox")],
         options: [
             SharedOptions.environment, SandboxOptions.metadata, SandboxOptions.volume, SandboxOptions.allow,
-            SandboxOptions.deny,
+            SandboxOptions.deny, SandboxOptions.header,
             .value("--timeout", "TIME", "End it after: 90s, 10m, 1h30m", default: .described("never")),
             pausing, resuming, saving, SharedOptions.output,
         ],
@@ -75,6 +75,7 @@ enum CreateCommand {
                 default: .described("never; 30s after its terminal is lost")
             ), SandboxOptions.user, SandboxOptions.directory, SharedOptions.environment, SandboxOptions.metadata,
             pausing, resuming, saving, SandboxOptions.volume, SandboxOptions.allow, SandboxOptions.deny,
+            SandboxOptions.header,
         ],
         arguments: [template]
     ) { invocation in
@@ -103,7 +104,8 @@ enum CreateCommand {
             checkpointInterval: try SandboxOptions.lifetime("--checkpoint", invocation).map { $0 / .seconds(1) },
             volumes: try SandboxOptions.volumes(invocation),
             allow: invocation.list("--allow"),
-            deny: invocation.list("--deny")
+            deny: invocation.list("--deny"),
+            headers: invocation.list("--header")
         )
     }
 

@@ -12,8 +12,8 @@ enum NetworkCommand {
         summary: "Print what a sandbox tried to reach, or change what it may",
         discussion: """
             One line for each name that was looked up and each connection that was tried: when, whether it was allowed, where \
-            to, and by which rule. With --allow, --deny or --reset the sandbox's rules are replaced, at once and also for \
-            connections that are open.
+            to, and by which rule. With --allow or --deny the rules about what it may reach are replaced, with --header those \
+            about its requests, with --reset both; at once, and also for connections that are open.
             """,
         examples: [
             .init("martlet sandbox network --follow i3k9", "Watch what it reaches for"),
@@ -21,12 +21,19 @@ enum NetworkCommand {
                 "martlet sandbox network i3k9 --allow pypi.org --allow '*.pythonhosted.org:443'",
                 "Let it reach these alone"
             ),
+            .init(
+                "martlet sandbox network i3k9 --header 'api.example.com/v1/* Authorization: Bearer ${secret:example}'",
+                "Let it ask there, with a key that it does not have"
+            ),
         ],
         options: [
             .flag("--follow", short: "f", "Go on until the sandbox ends"), SandboxOptions.allow, SandboxOptions.deny,
-            .flag("--reset", "Go back to what the daemon gives every sandbox"), SharedOptions.output,
+            SandboxOptions.header, .flag("--reset", "Go back to what the daemon gives every sandbox"),
+            SharedOptions.output,
         ],
-        exclusive: [["--reset", "--allow"], ["--reset", "--deny"], ["--reset", "--follow"]],
+        exclusive: [
+            ["--reset", "--allow"], ["--reset", "--deny"], ["--reset", "--header"], ["--reset", "--follow"],
+        ],
         arguments: [SandboxOptions.sandbox]
     ) { invocation in
         let surroundings = try Surroundings(invocation)
@@ -34,8 +41,9 @@ enum NetworkCommand {
         let id = try invocation.required("ID")
         let daemon = try await DaemonConnection.open(surroundings)
         let (allow, deny) = (invocation.values("--allow"), invocation.values("--deny"))
-        if !allow.isEmpty || !deny.isEmpty || invocation.flag("--reset") {
-            let request = SetSandboxNetwork.Request(id: id, allow: allow, deny: deny)
+        let headers = invocation.flag("--reset") ? [] : invocation.list("--header")
+        if !allow.isEmpty || !deny.isEmpty || headers != nil {
+            let request = SetSandboxNetwork.Request(id: id, allow: allow, deny: deny, headers: headers)
             let policy = try await daemon.client.call(SetSandboxNetwork.self, request)
             if !invocation.flag("--follow") {
                 try await Output.print(policy, as: format) { text(policy) }
@@ -81,6 +89,7 @@ enum NetworkCommand {
         var facts = Facts()
         if !policy.allow.isEmpty { facts.add("Allowed", policy.allow.joined(separator: ", ")) }
         if !policy.deny.isEmpty { facts.add("Denied", policy.deny.joined(separator: ", ")) }
+        if let headers = policy.headers { facts.add("Requests", headers.joined(separator: "; ")) }
         facts.add("All else", policy.allowsOthers ? "allowed, if it is in the public internet" : "denied")
         return facts.text
     }

@@ -50,6 +50,12 @@ enum SandboxOptions {
 
     static let deny = Option.repeated("--deny", "HOST", "What it may not reach, unless it is allowed")
 
+    static let header = Option.repeated(
+        "--header",
+        "RULE",
+        "What is put into its requests, as in 'api.example.com Authorization: Bearer ${secret:NAME}', with a secret that it never sees"
+    )
+
     static let detach = "'~.' at the start of a line leaves it running"
 
     /// The sandbox that the line names, and the way to its guest as the user that the line names.

@@ -68,11 +68,39 @@ package struct EgressPolicy: Sendable, Hashable, Codable {
 
     /// The same, where what is said adds to a policy that holds already: with nothing said it holds, and what is only denied
     /// opens nothing.
-    package init(allow: [String], deny: [String], otherwise standard: EgressPolicy) throws(EgressError) {
+    ///
+    /// - Parameter headers: lines of ``HeaderRule/form``; the hosts that they are about are allowed.
+    package init(
+        allow: [String],
+        deny: [String],
+        headers: [String] = [],
+        otherwise standard: EgressPolicy
+    ) throws(EgressError) {
         try self.init(allow: allow, deny: deny)
         if allow.isEmpty, deny.isEmpty { self = standard }
         if allow.isEmpty { fallback = standard.fallback }
+        var headerRules: [HeaderRule] = []
+        for line in headers { headerRules.append(try HeaderRule(line: line)) }
+        if headerRules.isEmpty { return }
+        self.headerRules = headerRules
+        rules += headerRules.flatMap(\.permissions)
     }
+
+    /// Takes over what another policy does to requests, and that those are let out if they were for that.
+    package mutating func keepHeaderRules(of other: EgressPolicy) {
+        headerRules = other.headerRules
+        rules += other.rules.filter { other.isForHeaders($0) }
+    }
+
+    /// What is left of it when nothing is done to requests.
+    package var withoutHeaderRules: EgressPolicy {
+        var policy = self
+        policy.headerRules = nil
+        policy.rules.removeAll { isForHeaders($0) }
+        return policy
+    }
+
+    private func isForHeaders(_ rule: Rule) -> Bool { headerRules?.contains { $0.id == rule.id } == true }
 
     static func target(_ text: String) throws(EgressError) -> EgressTarget {
         guard let target = EgressTarget(text) else {

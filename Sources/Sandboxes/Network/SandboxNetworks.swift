@@ -125,6 +125,22 @@ package final class SandboxNetworks: Sendable {
         }
     }
 
+    /// Looks for the secrets that a policy's rules name, so that a misspelt one is heard of before a request fails.
+    ///
+    /// - Throws: ``EgressError`` for one that its owner does not have.
+    package func findSecrets(of policy: EgressPolicy, owner: Owner) async throws {
+        for name in Set((policy.headerRules ?? []).flatMap(\.secrets)).sorted() {
+            do {
+                _ = try await settings.secret(owner, name)
+            } catch {
+                throw EgressError(
+                    .invalid,
+                    "There is no secret '\(name)'; store it with 'martlet secret set \(name)'"
+                )
+            }
+        }
+    }
+
     /// Forgets a sandbox that has ended; its log stays with whoever holds it.
     func remove(_ id: String) {
         networks.withLock { $0.removeValue(forKey: id) }?.egress.close()
@@ -157,6 +173,11 @@ extension NetworkPolicy {
         func targets(_ action: EgressPolicy.Action) -> [String] {
             policy.rules.filter { $0.action == action }.map(\.target.description)
         }
-        self.init(allow: targets(.allow), deny: targets(.deny), allowsOthers: policy.fallback == .allow)
+        self.init(
+            allow: targets(.allow),
+            deny: targets(.deny),
+            allowsOthers: policy.fallback == .allow,
+            headers: policy.headerRules?.map(\.description)
+        )
     }
 }

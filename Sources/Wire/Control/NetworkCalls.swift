@@ -72,11 +72,14 @@ public struct NetworkPolicy: Codable, Sendable, Hashable {
     public var deny: [String]
     /// Whether what is in neither list is allowed.
     public var allowsOthers: Bool
+    /// The rules about fields of requests, in words and without their values; nil for none.
+    public var headers: [String]?
 
-    public init(allow: [String], deny: [String], allowsOthers: Bool) {
+    public init(allow: [String], deny: [String], allowsOthers: Bool, headers: [String]? = nil) {
         self.allow = allow
         self.deny = deny
         self.allowsOthers = allowsOthers
+        self.headers = headers
     }
 }
 
@@ -118,11 +121,14 @@ public enum SetSandboxNetwork: UnaryCall {
         /// As in ``CreateSandbox``; both empty is the installation's default.
         public var allow: [String]
         public var deny: [String]
+        /// As in ``CreateSandbox``; nil leaves the rules that there are.
+        public var headers: [String]?
 
-        public init(id: String, allow: [String], deny: [String]) {
+        public init(id: String, allow: [String], deny: [String], headers: [String]? = nil) {
             self.id = id
             self.allow = allow
             self.deny = deny
+            self.headers = headers
         }
     }
 }

@@ -74,6 +74,9 @@ public enum CreateSandbox: UnaryCall {
         public var allow: [String]?
         /// What it may not reach, where it is not allowed.
         public var deny: [String]?
+        /// Fields that are set in its requests, and with which values, as in `api.example.com Authorization: Bearer ${secret:example}`.
+        /// It may reach the hosts that they name.
+        public var headers: [String]?
 
         public init(
             template: String,
@@ -85,7 +88,8 @@ public enum CreateSandbox: UnaryCall {
             checkpointInterval: Double? = nil,
             volumes: [VolumeWish]? = nil,
             allow: [String]? = nil,
-            deny: [String]? = nil
+            deny: [String]? = nil,
+            headers: [String]? = nil
         ) {
             self.template = template
             self.environment = environment
@@ -97,6 +101,7 @@ public enum CreateSandbox: UnaryCall {
             self.volumes = volumes
             self.allow = allow
             self.deny = deny
+            self.headers = headers
         }
     }
 }

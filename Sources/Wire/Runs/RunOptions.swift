@@ -35,6 +35,10 @@ public struct RunOptions: Codable, Sendable, Hashable {
     /// What the sandbox may reach besides the model; see ``CreateSandbox``.
     public var allow: [String]?
     public var deny: [String]?
+    /// What is put into its requests; see ``CreateSandbox``.
+    public var headers: [String]?
+    /// Whether a sandbox that is there already gets other rules.
+    package var changesNetwork: Bool { allow != nil || deny != nil || headers != nil }
 
     /// The name of the working directory under the agent's home.
     public var directory = "workspace"
