@@ -25,9 +25,8 @@ extension RouteTable<FreestyleServer.Endpoint> {
         add("POST", "/v5/vms/{vm}/resume", machines.start)
         add("POST", "/v5/vms/{vm}/pause", machines.pause)
         add("POST", "/v5/vms/{vm}/suspend", machines.pause)
-        for (verb, what) in [("stop", "stopped VMs"), ("resize", "VMs that change their size")] {
-            add("POST", "/v5/vms/{vm}/\(verb)", machines.missing(what))
-        }
+        add("POST", "/v5/vms/{vm}/stop", machines.stop)
+        add("POST", "/v5/vms/{vm}/resize", machines.missing("VMs that change their size"))
         add("PUT", "/v5/vms/{vm}/networks", machines.missing("private networks"))
     }
 
@@ -81,12 +80,26 @@ extension RouteTable<FreestyleServer.Endpoint> {
         add("DELETE", "/v1/vms/{vm}/files/{path...}", files.remove)
         add("POST", "/v1/vms/{vm}/watch-files", .streaming(files.watch))
         add("GET", "/v1/vms/{vm}/stats/stream", .streaming(files.stats))
-        for (verb, what) in [("stop", "stopped VMs"), ("resize", "VMs that change their size")] {
-            add("POST", "/v1/vms/{vm}/\(verb)", machines.missing(what))
-        }
+        add("POST", "/v1/vms/{vm}/stop", machines.stop)
+        add("POST", "/v1/vms/{vm}/resize", machines.missing("VMs that change their size"))
         // There is nothing to make better: a VM's memory is its template's until it writes to it.
         add("POST", "/v1/vms/{vm}/optimize", machines.get)
         add("GET", "/auth/v1/whoami") { request in Answer(200, ["accountId": .string(request.caller.owner.rawValue)]) }
+    }
+
+    mutating func addServices(_ services: ServiceEndpoints) {
+        for version in ["v1", "v5"] {
+            let place = "/\(version)/vms/{vm}/systemd"
+            add("GET", "\(place)/services", services.list)
+            add("POST", "\(place)/services", services.add)
+            add("GET", "\(place)/services/{unit}", services.status)
+            add("DELETE", "\(place)/services/{unit}", services.remove)
+            add("GET", "\(place)/services/{unit}/status", services.status)
+            add("GET", "\(place)/services/{unit}/logs", services.logs)
+            for verb in [ControlUnits.Verb.start, .stop, .restart] {
+                add("POST", "\(place)/\(verb.rawValue)", services.control(verb))
+            }
+        }
     }
 
     mutating func addTerminals(_ terminals: TerminalEndpoints) {

@@ -39,6 +39,7 @@ package struct FreestyleServer: Sendable {
         table.addForks(ForkEndpoints(machines: machines, firewall: firewall))
         table.addExec(ExecEndpoints(machines: machines))
         table.addFiles(FileEndpoints(machines: machines), UploadEndpoints(machines: machines))
+        table.addServices(ServiceEndpoints(machines: machines))
         table.addTerminals(TerminalEndpoints(machines: machines))
         table.addFirst(
             FirstVMEndpoints(machines: machines, firewall: firewall),

@@ -15,6 +15,8 @@ package struct AgentSettings: Sendable {
     package var controlGroups: String?
     /// Where output is spooled.
     package var spoolDirectory: String
+    /// Where units say how they are; where output is spooled, if nothing is said.
+    package var noticeDirectory: String?
     /// How long a program's connection waits for the host.
     package var tunnelPatience = Duration.seconds(10)
 
@@ -57,6 +59,7 @@ package final class Agent: Sendable {
     private let archives: Archives
     private let terminals: TerminalService
     private let execs: ExecService
+    private let supervisor: Supervisor
     private let visits = Visits()
     private let router: CallRouter
 
@@ -85,9 +88,17 @@ package final class Agent: Sendable {
         archives = Archives(requester: requester)
         terminals = TerminalService(processes: processes, requester: requester, visits: visits)
         execs = ExecService(processes: processes, requester: requester, visits: visits)
+        supervisor = Supervisor(
+            UnitLauncher(
+                processes: processes,
+                requester: requester,
+                noticeDirectory: settings.noticeDirectory ?? settings.spoolDirectory
+            )
+        )
         var router = CallRouter()
         ProcessService(processes: processes, requester: requester).register(in: &router)
         FilesystemService(requester: requester, watchers: watchers).register(in: &router)
+        UnitService(supervisor: supervisor, processes: processes).register(in: &router)
         VolumeService(tunnels: tunnels, users: settings.users, authority: authority).register(in: &router)
         router.on(ReadJournal.self) { request, _ in
             ReadJournal.Response(entries: journal.read(after: request.after, limit: request.limit))
@@ -124,6 +135,7 @@ package final class Agent: Sendable {
 
     /// Kills all processes that were started through the agent; for one that stops while its machine goes on.
     package func killAll() async {
+        await supervisor.removeAll()
         await processes.killAll()
     }
 
@@ -189,6 +201,7 @@ package final class Agent: Sendable {
 
     /// Ends what the guest does for its owner, and forgets whose it was. The services of its template go on.
     private func release(_ exchange: Exchange) async throws {
+        await supervisor.removeAll()
         await processes.killOwned()
         try await hold.end()
         authority.release()

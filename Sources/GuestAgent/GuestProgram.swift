@@ -41,15 +41,15 @@ package enum GuestProgram {
         let boot = Boot()
         Console.say("started")
         try await boot.run()
-        let agent = try Agent(
-            AgentSettings(
-                bootstrap: boot.bootstrap,
-                users: .ofGuest,
-                ownsMachine: true,
-                controlGroups: "/sys/fs/cgroup/martlet",
-                spoolDirectory: "/var/tmp"
-            )
+        var settings = AgentSettings(
+            bootstrap: boot.bootstrap,
+            users: .ofGuest,
+            ownsMachine: true,
+            controlGroups: "/sys/fs/cgroup/martlet",
+            spoolDirectory: "/var/tmp"
         )
+        settings.noticeDirectory = "/run/martlet/notify"
+        let agent = try Agent(settings)
         let listener = try Listener(.tcp("0.0.0.0", GuestProtocol.agentPort))
         let ways = try Network.waysOut()
         Console.say(boot.bootstrap == nil ? "ready, but without a bootstrap hash it answers nobody" : "ready")

@@ -13,6 +13,7 @@ extension TerminalOpening {
                 items.append(("process", String(decoding: try JSONEncoder().encode(process), as: UTF8.self)))
             }
             if let line { items.append(("exec", line)) }
+            if replaceOnExit == true { items.append(("replaceOnExit", "true")) }
             if let size { items += [("cols", String(size.cols)), ("rows", String(size.rows))] }
             let query = items.map { "\($0)=\(PercentEncoding.encode($1))" }.joined(separator: "&")
             let path = GuestProtocol.terminalsPath + (session.map { "/\(PercentEncoding.encode($0))" } ?? "")

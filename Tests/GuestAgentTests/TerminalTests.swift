@@ -134,6 +134,42 @@ import Wire
         }
     }
 
+    @Test func `carries every byte, text or none, both ways`() async throws {
+        try await RunningAgent.run { agent in
+            let client = try await agent.terminal(shell("stty raw -echo; printf '>'; exec cat"))
+            try await client.shows(">")
+            // Also what is no UTF-8: parts of characters, overlong ones, surrogates.
+            let bytes: [UInt8] =
+                Array(0...255) + [0xC3, 0x28, 0xE2, 0x82, 0xF0, 0x9F, 0xC0, 0xAF, 0xED, 0xA0, 0x80, 0xFF, 0xFE]
+            for byte in bytes { try await client.socket.send(.binary([byte])) }
+            try await client.socket.send(.binary(bytes))
+            try await client.hear { client.shown.count > 2 * bytes.count }
+            #expect(client.shown.dropFirst() == (bytes + bytes)[...])
+        }
+    }
+
+    @Test func `takes a storm of sizes, of which the last counts, and loses nothing`() async throws {
+        try await RunningAgent.run { agent in
+            let lines = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i; done"
+            // A signal ends a 'read', too.
+            let on = "until [ \"$word\" = on ]; do read word; done"
+            let line = "trap : WINCH; stty -echo; echo ready; \(lines); \(on); stty size; echo END; exec cat"
+            let client = try await agent.terminal(shell(line))
+            try await client.shows("ready")
+            for number in 1...2000 {
+                let size = TerminalSize(cols: UInt32(20 + number % 300), rows: UInt32(5 + number % 90))
+                try await client.say(.resize(size))
+            }
+            try await client.say(.resize(TerminalSize(cols: 123, rows: 45)))
+            try await client.types("on\r")
+            try await client.shows("END")
+            #expect(client.text.contains("45 123"))
+            let all = client.text.split(whereSeparator: \.isNewline).filter { $0.hasPrefix("line ") }
+            #expect(all.elementsEqual((1...3000).map { "line \($0)" }))
+            #expect(try await agent.link.terminals().map(\.cols) == [123])
+        }
+    }
+
     @Test func `answers what it can not do, and goes on`() async throws {
         try await RunningAgent.run { agent in
             let client = try await agent.terminal(shell("read word; echo \"got $word\""))
@@ -154,6 +190,35 @@ import Wire
         try await RunningAgent.run { agent in
             let error = await #expect(throws: HTTPError.self) { try await agent.socket(target) }
             #expect(error?.status == status)
+        }
+    }
+
+    @Test func `is kept: its program is started again in the same session, until that is ended`() async throws {
+        try await RunningAgent.run { agent in
+            var opening = shell("echo \"begin $$\"; read word; echo \"end $word\"; exit 4", slug: "kept")
+            opening.replaceOnExit = true
+            opening.size = TerminalSize(cols: 90, rows: 30)
+            let client = try await agent.terminal(opening)
+            let id = try #require(client.info?.sessionId)
+            try await client.shows("begin \(id)")
+            try await client.types("one\r")
+            try await client.shows("end one")
+            // Another program, the same session: who looks sees both.
+            try await client.hear { client.text.ranges(of: "begin ").count == 2 }
+            #expect(client.exitCode == nil)
+            try await client.say(.resize(TerminalSize(cols: 100, rows: 31)))
+            try await client.types("two\r")
+            try await client.hear { client.text.ranges(of: "begin ").count == 3 }
+            let session = try #require(try await agent.link.terminals().first)
+            #expect(try await agent.link.terminals().count == 1)
+            #expect(session.sessionId == id && session.state == .running && session.slug == "kept")
+            #expect(session.cols == 100 && session.rows == 31 && session.exitCode == nil)
+            let late = try await agent.terminal(TerminalOpening(session: "\(id)"))
+            try await late.hear { late.text.ranges(of: "begin ").count == 3 }
+            #expect(late.text.contains("end two"))
+            #expect(try await agent.link.endTerminal("kept").state == .exited)
+            for client in [client, late] { try await client.hear { client.exitCode != nil } }
+            #expect(try await agent.link.terminals().map(\.state) == [.exited])
         }
     }
 

@@ -17,8 +17,12 @@ struct FirstVMEndpoints: Sendable {
         let wishes = try VMWishes(members, request.caller, machines)
         try wishes.refuseMissing(members)
         let furniture = try Furniture(members)
+        let services = try StartingServices(members)
         let vm = try await machines.create(wishes.sandbox, from: wishes.source, slug: nil, wishes.record)
-        do { try await furniture.bring(into: vm) } catch {
+        do {
+            try await furniture.bring(into: vm)
+            try await services.bring(into: vm)
+        } catch {
             try? await machines.delete(vm)
             throw error
         }
@@ -64,6 +68,10 @@ struct FirstVMEndpoints: Sendable {
         return Answer(200, ["id": .string(vm.id), "vmInstanceId": .string(vm.id), "snapshotLayerId": .null])
     }
 
+    func stop(_ request: Request) async throws -> Answer {
+        Answer(200, try await machines.stop(try machines.find(request)).firstDocument)
+    }
+
     /// Waits until the machine is no more.
     func await(_ request: Request) async throws -> Answer {
         let vm = try machines.find(request)
@@ -81,12 +89,11 @@ struct FirstVMEndpoints: Sendable {
 
 /// What only the first version's create knows.
 enum FirstWishes {
-    /// What would change nothing is passed over, as `ports`, `persistence` and `readySignalTimeoutSeconds`: a VM of Martlet's is
-    /// ready when it is told of, and all its ports can be reached.
+    /// What would change nothing is passed over, as `ports` and `persistence`: all ports of a VM of Martlet's can be reached.
     private static let missing = [
         "spec": "VMs that are built from a description ('spec'); make one, change it and take a snapshot",
         "baseImage": "images from a Dockerfile ('baseImage')", "aptDeps": "packages at create ('aptDeps')",
-        "git": "clones at create ('git'); run 'git clone' with exec", "systemd": "systemd in VMs ('systemd')",
+        "git": "clones at create ('git'); run 'git clone' with exec",
         "workdir": "another working directory than the user's home ('workdir')",
         "dockerCredentials": "Docker ('dockerCredentials')", "domains": "domains ('domains')",
         "rootfsSizeGb": "other sizes than the snapshot's ('rootfsSizeGb')",

@@ -65,6 +65,17 @@ struct Members: Sendable, Hashable {
         value(try integerChange(name, in: range))
     }
 
+    /// A number of at least zero.
+    func number(_ name: String) throws -> Double? {
+        guard let number = value(try member(name, "a number") { $0.number }) else { return nil }
+        guard number >= 0, number <= Self.largestNumber else {
+            throw FreestyleError.badRequest("'\(path(name))' must be a number from 0 to \(Int64(Self.largestNumber))")
+        }
+        return number
+    }
+
+    private static let largestNumber = 1e9
+
     func object(_ name: String) throws -> Members? {
         value(try member(name, "an object") { $0.object }).map { Members($0, in: "\(path(name)).") }
     }

@@ -24,6 +24,7 @@ extension VirtualMachines {
             var record = VMRecord(sandbox.record)
             record.source = vm.id
             record.snapshot = vm.record.snapshot
+            record.isStopped = vm.record.isStopped
             record.slug = wishes.slug
             record.displayName = wishes.displayName
             record.limits = wishes.limits

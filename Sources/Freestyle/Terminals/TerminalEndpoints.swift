@@ -14,10 +14,10 @@ struct TerminalEndpoints: Sendable {
     /// Opens a terminal, or joins the one that has the slug.
     func open(_ request: Request) async throws {
         let vm = try await machines.use(request)
-        if let replaces = request.item("replaceOnExit"), replaces != "false", replaces != "0" {
-            throw FreestyleError.missing("terminals that begin again ('replaceOnExit')")
-        }
         var opening = TerminalOpening(user: try request.user())
+        if let replaces = request.item("replaceOnExit") {
+            opening.replaceOnExit = replaces != "false" && replaces != "0"
+        }
         if let slug = request.item("slug") {
             opening.slug = try Slug.checked(slug)
             guard UInt64(slug) == nil else {

@@ -120,6 +120,10 @@ struct VMEndpoints: Sendable {
         Answer(200, try await machines.pause(try machines.find(request)).document)
     }
 
+    func stop(_ request: Request) async throws -> Answer {
+        Answer(200, try await machines.stop(try machines.find(request)).document)
+    }
+
     /// Answers for something that can not be done with a machine; one that is not there is missed first.
     func missing(_ what: String) -> @Sendable (Request) async throws -> Answer {
         { request in

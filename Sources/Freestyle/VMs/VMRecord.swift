@@ -18,6 +18,8 @@ struct VMRecord: Codable, Sendable, Hashable {
     /// The machine that this one was put aside from, to make others from: then it is a snapshot, which rests and is none of the
     /// machines.
     var source: String?
+    /// Whether it was stopped: it rests without programs, and its services are to be started with it.
+    var isStopped: Bool?
     /// How long it has run in all, up to when it was paused last.
     var pastRunSeconds: Double?
     /// Since when it runs; nil since its creation.

@@ -1,5 +1,6 @@
 import Access
 import FoundationEssentials
+import GuestLink
 import Linux
 import Sandboxes
 import Wire
@@ -64,15 +65,16 @@ final class VirtualMachines: Sendable {
     }
 
     func vm(_ sandbox: Sandbox) -> VM? {
+        let record = records[sandbox.id] ?? VMRecord(sandbox.record)
         let state: VM.State
         switch sandbox.condition {
         case .running: state = sandbox.isRunning ? .running : .pausing
-        case .paused: state = .paused
+        case .paused: state = (record.isStopped ?? false) && !record.isSnapshot ? .stopped : .paused
         case nil: return nil
         }
         return VM(
             sandbox: sandbox,
-            record: records[sandbox.id] ?? VMRecord(sandbox.record),
+            record: record,
             lastActivity: activity.last(sandbox.id),
             state: state
         )
@@ -95,7 +97,9 @@ final class VirtualMachines: Sendable {
         try await forgetEnded()
         return try await records.reserving(slug, of: new.owner, takingAway: takingSlugAway) {
             let sandbox = try await make(new, from: snapshot)
-            return try await adopt(sandbox, record(sandbox.record), takingSlugAway: takingSlugAway)
+            let vm = try await adopt(sandbox, record(sandbox.record), takingSlugAway: takingSlugAway)
+            if snapshot?.record.isStopped ?? false { try await startServices(of: vm) }
+            return vm
         }
     }
 
@@ -141,13 +145,28 @@ final class VirtualMachines: Sendable {
     // MARK: Rest
 
     /// Saves a machine as it is, memory and all, and ends its run.
-    func pause(_ vm: VM) async throws -> VM {
+    func pause(_ vm: VM) async throws -> VM { try await rest(vm, isStopped: false) }
+
+    /// Ends what runs in a machine and saves it: when it is started, only its services are.
+    func stop(_ vm: VM) async throws -> VM {
+        if vm.state == .stopped { return vm }
+        let vm = vm.state == .paused ? try await start(vm) : vm
+        _ = try await vm.link.call(HaltPrograms.self, Empty())
+        return try await rest(vm, isStopped: true)
+    }
+
+    private func startServices(of vm: VM) async throws {
+        _ = try await vm.link.call(ControlUnits.self, .init(.start))
+    }
+
+    private func rest(_ vm: VM, isStopped: Bool) async throws -> VM {
         do { try await sandboxes.pause(vm.sandbox) } catch let error as SandboxError where error.code == .paused {
             throw FreestyleError.conflict("The VM '\(vm.id)' is not running")
         }
         var record = records[vm.id] ?? vm.record
         let now = Date()
         record.pastRunSeconds = record.runSeconds(at: now, isRunning: true)
+        record.isStopped = isStopped ? true : nil
         record.updated = now
         try await records.put(record)
         watch(vm.id)
@@ -169,9 +188,12 @@ final class VirtualMachines: Sendable {
             Duration.seconds(max(1, Double($0) - now.timeIntervalSince(record.created)))
         }
         if try await sandboxes.resume(vm.sandbox, living: .anew(left)) {
+            let wasStopped = record.isStopped ?? false
+            record.isStopped = nil
             record.runningSince = now
             record.updated = now
             try await records.put(record)
+            if wasStopped { try await startServices(of: vm) }
             activity.note(vm.id)
             watch(vm.id)
         }

@@ -67,6 +67,11 @@ package struct Accounts: Sendable {
     package func userName(_ uid: UInt32) -> String { users.first { $0.uid == uid }?.name ?? String(uid) }
     package func groupName(_ gid: UInt32) -> String { groupNames[gid] ?? String(gid) }
 
+    /// The number of a group by its name, or its number in digits.
+    package func group(named name: String) -> UInt32? {
+        groupNames.filter { $0.value == name }.keys.min() ?? UInt32(name)
+    }
+
     /// Reads both files anew, for programs add users while the guest runs. Blocks.
     static func load() -> Accounts {
         Accounts(passwd: text(of: "/etc/passwd"), group: text(of: "/etc/group"))

@@ -60,6 +60,14 @@ final class ControlGroups: Sendable {
     /// In milliseconds.
     private static let freezingSteps = 500
 
+    /// Kills what is in groups, but not what is in those that are named. Blocks.
+    func killAll(except kept: Set<String>) {
+        for name in (try? Directory.names(directory)) ?? [] where UInt64(name) != nil {
+            let path = "\(directory)/\(name)"
+            if !kept.contains(path) { ControlGroup(path: path).kill() }
+        }
+    }
+
     /// Removes groups that processes have left, and those of daemons that have ended since. Blocks.
     func sweep() {
         for name in (try? Directory.names(directory)) ?? [] where UInt64(name) != nil {
@@ -82,5 +90,12 @@ struct ControlGroup: Sendable {
     func kill() {
         guard let file = try? Descriptor.open("\(path)/cgroup.kill", O_WRONLY) else { return }
         try? file.writeAll(Array("1".utf8))
+    }
+
+    /// Sends a signal to everything that is in the group now.
+    func send(_ signal: Int32) {
+        for line in Accounts.text(of: "\(path)/cgroup.procs").split(separator: "\n") {
+            if let pid = Int32(line), pid > 1 { _ = Glibc.kill(pid, signal) }
+        }
     }
 }

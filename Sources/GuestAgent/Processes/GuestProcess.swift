@@ -27,11 +27,14 @@ final class GuestProcess: Sendable {
     let user: String
     /// When it was started, in seconds since 1970.
     let created = Int64(time(nil))
+    private let start = ContinuousClock.now
     let hasTerminal: Bool
     /// Whether it goes on when the guest is released.
     let isService: Bool
     let input: ProcessInputs
     let output: any OutputStore
+    /// What it hands on to the process that takes its place, if one is to.
+    let succession: Succession?
     /// Set when the process has ended and all its output is in ``output``.
     let ending = Latch<Ending>()
     /// Set when a reader was told the end.
@@ -60,6 +63,7 @@ final class GuestProcess: Sendable {
         outlets: [Outlet],
         input: ProcessInputs,
         output: any OutputStore,
+        succession: Succession?,
         journal: ProcessJournal,
         shortages: MemoryShortages
     ) {
@@ -73,6 +77,7 @@ final class GuestProcess: Sendable {
         self.outlets = outlets
         self.input = input
         self.output = output
+        self.succession = succession
         self.journal = journal
         self.shortages = shortages
         shortagesBefore = shortages.count
@@ -80,6 +85,11 @@ final class GuestProcess: Sendable {
 
     var pid: UInt32 { UInt32(child.pid) }
     var isRunning: Bool { child.exit.current == nil }
+    /// The number of its terminal session: of the first process in it.
+    var session: UInt32 { succession?.session ?? pid }
+    /// Whether it runs, or another will in its place.
+    var goesOn: Bool { isRunning || succession?.isOver == false }
+    func isNewer(than other: GuestProcess) -> Bool { start > other.start }
     /// Whether its output stays until somebody has read it.
     var isOutputKept: Bool { output is any ResumableOutput }
 
@@ -112,7 +122,7 @@ final class GuestProcess: Sendable {
         if kill.withLock({ $0 != nil }) { await killGroup() }
         input.close()
         for outlet in outlets { outlet.channel.close() }
-        output.finish()
+        if succession?.isOver ?? true { output.finish() }
         let told = ProcessEvent.End(status).status ?? ""
         if case .overtime(let limit) = kill.withLock({ $0 }) {
             journal.finish("\(told): it ran longer than \(limit)")
@@ -156,6 +166,18 @@ final class GuestProcess: Sendable {
         await kill(.request)
         _ = try? await withDeadline(.seconds(2)) { [child] in try await child.exit.value() }
     }
+
+    /// Sends a signal to the process and to all that it has started.
+    func signalAll(_ number: Int32) async {
+        guard let group else {
+            if isRunning { _ = Glibc.kill(-child.pid, number) }
+            return
+        }
+        try? await BlockingPool.run { group.send(number) }
+    }
+
+    /// The path of its control group, where there are such.
+    var groupPath: String? { group?.path }
 
     private func kill(_ reason: KillReason) async {
         kill.withLock { kill in if kill == nil { kill = reason } }

@@ -40,9 +40,11 @@ final class Processes: Sendable {
         byPID.withLock { $0.values.filter(\.isRunning) }.sorted { $0.pid < $1.pid }
     }
 
-    /// Those that run in a terminal or did until a while ago, oldest first.
+    /// Those that run in a terminal or did until a while ago, oldest first; of each session the last.
     var terminals: [GuestProcess] {
-        byPID.withLock { $0.values.filter(\.hasTerminal) }.sorted { ($0.created, $0.pid) < ($1.created, $1.pid) }
+        let all = byPID.withLock { $0.values.filter(\.hasTerminal) }
+        let last = Dictionary(all.map { ($0.session, $0) }) { $0.isNewer(than: $1) ? $0 : $1 }
+        return last.values.sorted { $1.isNewer(than: $0) }
     }
 
     /// Whether it may still be asked for.
@@ -76,9 +78,10 @@ final class Processes: Sendable {
     /// Starts a process, with a reader that misses nothing.
     func start(
         _ request: StartProcess.Request,
-        _ setting: Setting
+        _ setting: Setting,
+        in succession: Succession? = nil
     ) async throws -> (process: GuestProcess, reader: any OutputReader) {
-        let process = try await BlockingPool.run { [self] in try launch(request, setting) }
+        let process = try await BlockingPool.run { [self] in try launch(request, setting, succession) }
         let reader = process.output.reader()
         byPID.withLock { $0[process.pid] = process }
         // The task's owner is this registry: it ends when the process is forgotten.
@@ -92,6 +95,27 @@ final class Processes: Sendable {
         return (process, reader)
     }
 
+    /// Starts a process in a terminal, and another in its place whenever one has ended.
+    func startKept(
+        _ request: StartProcess.Request,
+        _ setting: Setting
+    ) async throws -> (process: GuestProcess, reader: any OutputReader) {
+        let succession = Succession(try output(request, setting))
+        let (first, reader) = try await start(request, setting, in: succession)
+        // The task's owner is the succession: it ends when that is over.
+        Task(executorPreference: EventLoop.shared) { [self] in
+            await succession.keep(first) { size in
+                var request = request
+                request.pty = TerminalRequest(size: size)
+                let (next, reader) = try await start(request, setting, in: succession)
+                // Who looks has a reader already.
+                reader.close()
+                return next
+            }
+        }
+        return (first, reader)
+    }
+
     /// Waits as long as somebody may still ask how a process ended: what is spooled stays until it was read, for a while.
     private static func keep(_ process: GuestProcess) async {
         if process.isOutputKept {
@@ -102,7 +126,7 @@ final class Processes: Sendable {
 
     /// Each that has ended holds on to what it has shown.
     private func forgetOldTerminals() {
-        let ended = terminals.filter { !$0.isRunning }
+        let ended = terminals.filter { !$0.goesOn }
         byPID.withLock { known in
             for process in ended.dropLast(Self.endedTerminals) { known[process.pid] = nil }
         }
@@ -110,22 +134,39 @@ final class Processes: Sendable {
 
     /// Kills everything; for an agent that stops while its machine goes on.
     func killAll() async {
+        endSuccessions()
         for process in running { await process.signal(SIGKILL) }
     }
 
     /// Kills what belongs to the guest's owner, and lets services go on.
     func killOwned() async {
+        endSuccessions()
         for process in running where !process.isService { await process.signal(SIGKILL) }
+    }
+
+    private func endSuccessions() {
+        for succession in byPID.withLock({ $0.values.compactMap(\.succession) }) { succession.end() }
+    }
+
+    /// Kills what belongs to the guest's owner, and all that is left of processes that have ended.
+    func halt() async {
+        await killOwned()
+        let kept = Set(running.filter(\.isService).compactMap(\.groupPath))
+        try? await BlockingPool.run { [groups] in groups?.killAll(except: kept) }
     }
 
     // MARK: Starting
 
-    private func launch(_ request: StartProcess.Request, _ setting: Setting) throws -> GuestProcess {
+    private func launch(
+        _ request: StartProcess.Request,
+        _ setting: Setting,
+        _ succession: Succession?
+    ) throws -> GuestProcess {
         let environment = Self.environment(request, setting)
         let config = request.process
         let directory = try Self.directory(config.cwd, setting)
         let path = try Self.executable(config.cmd, environment["PATH"], in: directory)
-        let output = try output(request, setting)
+        let output = try succession?.output ?? output(request, setting)
         let plumbing =
             try request.pty.map { try Plumbing.terminal($0.size, for: setting) }
             ?? Plumbing.pipes(request, for: setting)
@@ -154,6 +195,7 @@ final class Processes: Sendable {
             throw CallError(error.code == .denied ? .permissionDenied : .invalidArgument, error.message)
         }
         plumbing.child.close()
+        succession?.begin(UInt32(child.pid))
         return GuestProcess(
             request,
             user: setting.account.name,
@@ -162,6 +204,7 @@ final class Processes: Sendable {
             outlets: plumbing.outlets,
             input: plumbing.input,
             output: output,
+            succession: succession,
             journal: ProcessJournal(journal, pid: UInt32(child.pid), config),
             shortages: shortages
         )

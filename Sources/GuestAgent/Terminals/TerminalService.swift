@@ -54,6 +54,7 @@ struct TerminalService: Sendable {
 
     /// Hangs up, as a terminal does that is closed; what takes no notice is killed.
     private static func end(_ process: GuestProcess) async {
+        process.succession?.end()
         guard process.isRunning else { return }
         await process.signal(SIGHUP)
         let hasEnded: Void? = try? await withDeadline(.seconds(2)) { _ = try await process.ending.value() }
@@ -72,12 +73,15 @@ struct TerminalService: Sendable {
         limits.message = 1024 * 1024
         // The token is a secret that no page's browser sends by itself.
         let socket = try await WebSocket.accept(exchange, origins: .any, limits: limits)
-        let visit = TerminalVisit(process: process, socket: socket)
+        let visit = TerminalVisit(socket: socket) { [processes] in
+            guard process.succession != nil else { return process }
+            return processes.terminals.last { $0.session == process.session } ?? process
+        }
         do {
             try await socket.send(
-                json: TerminalMessage.sessionInfo(process.pid, slug: process.tag, created: isNew)
+                json: TerminalMessage.sessionInfo(process.session, slug: process.tag, created: isNew)
             )
-            try await visits.run(at: process.pid, socket) {
+            try await visits.run(at: process.session, socket) {
                 try await visit.tell(reader)
             } hearing: {
                 try await visit.hear()
@@ -98,7 +102,7 @@ struct TerminalService: Sendable {
         let place = try await requester.place(named: opening.user)
         return try await self.opening.withLock { [self] in
             if let slug = opening.slug,
-                let known = processes.terminals.first(where: { $0.isRunning && $0.tag == slug })
+                let known = processes.terminals.first(where: { $0.goesOn && $0.tag == slug })
             {
                 guard opening.user == nil || known.user == place.account.name else {
                     throw CallError(.alreadyExists, "The slug '\(slug)' is another user's")
@@ -118,7 +122,9 @@ struct TerminalService: Sendable {
                 pty: TerminalRequest(size: opening.size),
                 tag: opening.slug
             )
-            let (process, reader) = try await processes.start(request, setting)
+            let isKept = opening.replaceOnExit ?? false
+            let (process, reader) =
+                try await isKept ? processes.startKept(request, setting) : processes.start(request, setting)
             return (process, reader, true)
         }
     }
@@ -129,16 +135,16 @@ struct TerminalService: Sendable {
         let known = processes.terminals.filter { user == nil || $0.user == user }
         // Slugs are used again; the newest is meant.
         let found =
-            UInt32(session).map { pid in known.first { $0.pid == pid } }
-            ?? (known.last { $0.tag == session && $0.isRunning } ?? known.last { $0.tag == session })
+            UInt32(session).map { pid in known.first { $0.session == pid } }
+            ?? (known.last { $0.tag == session && $0.goesOn } ?? known.last { $0.tag == session })
         guard let found else { throw CallError(.notFound, "There is no terminal session '\(session)'") }
         return found
     }
 
     private func info(_ process: GuestProcess) -> TerminalInfo {
-        let ending = process.ending.current
+        let ending = process.goesOn ? nil : process.ending.current
         return TerminalInfo(
-            sessionId: process.pid,
+            sessionId: process.session,
             slug: process.tag,
             state: ending == nil ? .running : .exited,
             createdUnix: process.created,
@@ -146,7 +152,7 @@ struct TerminalService: Sendable {
             exitCode: ending.map(\.code),
             linuxUser: process.user,
             command: [process.config.cmd] + (process.config.args ?? []),
-            clients: visits.count(at: process.pid)
+            clients: visits.count(at: process.session)
         )
     }
 }
@@ -185,6 +191,7 @@ extension TerminalOpening {
             slug: slug,
             user: query["username"].flatMap { $0.isEmpty ? nil : $0 },
             process: process,
+            replaceOnExit: query["replaceOnExit"] == "true" ? true : nil,
             line: query["exec"].flatMap { $0.isEmpty ? nil : $0 },
             size: columns == nil && rows == nil ? nil : TerminalSize(cols: columns ?? 80, rows: rows ?? 24)
         )

@@ -6,8 +6,9 @@ import Wire
 
 /// One client at a terminal.
 struct TerminalVisit: Sendable {
-    let process: GuestProcess
     let socket: WebSocket
+    /// The session's process; of one that is kept it changes.
+    let current: @Sendable () -> GuestProcess
 
     /// Shows what the program writes until it has ended.
     func tell(_ reader: any OutputReader) async throws {
@@ -16,6 +17,7 @@ struct TerminalVisit: Sendable {
             case .chunk(let chunk): try await socket.send(.binary(chunk.bytes))
             case .keepalive: continue
             case .finished:
+                let process = current()
                 let ending = try await process.ending.value()
                 process.isTold.set(())
                 return try await socket.send(json: TerminalMessage.exited(ending.code))
@@ -28,7 +30,7 @@ struct TerminalVisit: Sendable {
         while let message = try await socket.receive() {
             do {
                 switch message {
-                case .binary(let keys): try await process.input.write(ProcessInput(pty: Data(keys)))
+                case .binary(let keys): try await current().input.write(ProcessInput(pty: Data(keys)))
                 case .text(let text): try await obey(try MessageCoding.decode(TerminalMessage.self, text))
                 }
             } catch let error as CallError {
@@ -39,6 +41,7 @@ struct TerminalVisit: Sendable {
     }
 
     private func obey(_ message: TerminalMessage) async throws {
+        let process = current()
         switch message.type {
         case "resize":
             guard let columns = message.cols, let rows = message.rows, columns > 0, rows > 0 else {

@@ -13,12 +13,15 @@ public struct TerminalOpening: Codable, Sendable, Hashable {
     /// A line for the user's shell, in place of ``process``.
     public var line: String?
     public var size: TerminalSize?
+    /// Whether a new session starts its program again whenever that has ended, until somebody ends the session.
+    public var replaceOnExit: Bool?
 
     public init(
         session: String? = nil,
         slug: String? = nil,
         user: String? = nil,
         process: ProcessConfig? = nil,
+        replaceOnExit: Bool? = nil,
         line: String? = nil,
         size: TerminalSize? = nil
     ) {
@@ -26,6 +29,7 @@ public struct TerminalOpening: Codable, Sendable, Hashable {
         self.slug = slug
         self.user = user
         self.process = process
+        self.replaceOnExit = replaceOnExit
         self.line = line
         self.size = size
     }

@@ -114,10 +114,22 @@ extension Martlet {
                     #expect(closed.status == 200 && closed.json["exitCode"] == 129, "\(closed.text)")
                     #expect(try await socket.document("exited")["exitCode"] == 129)
                 }
+                let kept = "\(pty)?slug=kept&replaceOnExit=true&exec=echo%20begun%3B%20read%20word%3B%20exit%202"
+                try await api.socket(kept) { socket in
+                    let id = try #require(try await socket.document("sessionInfo")["sessionId"]?.integer)
+                    for _ in 0..<2 {
+                        try await socket.shown("begun")
+                        try await socket.type("pear\r")
+                    }
+                    try await socket.shown("begun")
+                    let session = try await api.ask("GET", "\(pty)/sessions").json["sessions"]?.array?.last
+                    #expect(session?["sessionId"] == .integer(id) && session?["state"] == "running")
+                    #expect(try await api.ask("DELETE", "\(pty)/sessions/\(id)").status == 200)
+                    _ = try await socket.document("exited")
+                }
                 for (method, target, status) in [
                     ("DELETE", "\(pty)/sessions/none", 404), ("GET", "\(pty)?slug=7", 400),
                     ("GET", "\(pty)?slug=A", 400), ("GET", "\(pty)?cols=0", 400),
-                    ("GET", "\(pty)?replaceOnExit=true", 501),
                     ("GET", "/v5/vms/none/pty", 404),
                 ] {
                     let refused = try await api.ask(method, target)
