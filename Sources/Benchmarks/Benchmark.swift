@@ -76,8 +76,10 @@ struct Benchmark: Sendable {
                 return report
             }
             let terminals = TerminalBenchmarks(daemon: daemon, isQuick: isQuick)
+            let permissions = PermissionBenchmarks(daemon: daemon, isQuick: isQuick)
             if isTerminalsOnly {
                 await report.measure("A terminal in a sandbox") { try await terminals.all() }
+                await report.measure("An agent's permission") { try await permissions.all() }
                 return report
             }
             let templates = TemplateBenchmarks(daemon: daemon, isQuick: isQuick)
@@ -104,6 +106,7 @@ struct Benchmark: Sendable {
             await report.measure("Files over the network") { try await files.transfers() }
             await report.measure("A web server in a sandbox") { try await servers.all() }
             await report.measure("A terminal in a sandbox") { try await terminals.all() }
+            await report.measure("An agent's permission") { try await permissions.all() }
             await report.measure("What is held while nothing is done") { try await memory.idle() }
             await report.measure("A run, one turn with the scripted model") { try await runs.oneTurn() }
             let many = ManyBenchmarks(daemon: daemon, isQuick: isQuick)
