@@ -141,3 +141,26 @@ final class LiveTerminal: Sendable {
         return false
     }
 }
+
+extension Installation {
+    /// Runs `martlet` at a terminal of 100 by 30 characters.
+    func atTerminal(
+        _ arguments: [String],
+        _ body: @Sendable @escaping (LiveTerminal) async throws -> Void
+    ) async throws -> ExitStatus {
+        var environment = environment
+        environment["TERM"] = "xterm"
+        // At a terminal, Swift's own handler would ask what to do about a crash.
+        environment["SWIFT_BACKTRACE"] = "enable=no"
+        let (variables, directory) = (environment, "\(root)/work")
+        return try await withDeadline(Self.deadline) {
+            try await LiveTerminal.with(
+                Self.binary,
+                arguments,
+                environment: variables,
+                directory: directory,
+                body
+            )
+        }
+    }
+}

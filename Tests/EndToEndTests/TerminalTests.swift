@@ -8,28 +8,6 @@ import Wire
 
 extension Martlet {
     @Suite struct `a terminal in a sandbox` {
-        /// Runs `martlet` at a terminal of 100 by 30 characters.
-        private func martlet(
-            _ martlet: Installation,
-            _ arguments: [String],
-            _ body: @Sendable @escaping (LiveTerminal) async throws -> Void
-        ) async throws -> Linux.ExitStatus {
-            var environment = martlet.environment
-            environment["TERM"] = "xterm"
-            // At a terminal, Swift's own handler would ask what to do about a crash.
-            environment["SWIFT_BACKTRACE"] = "enable=no"
-            let variables = environment
-            return try await withDeadline(Installation.deadline) {
-                try await LiveTerminal.with(
-                    Installation.binary,
-                    arguments,
-                    environment: variables,
-                    directory: "\(martlet.root)/work",
-                    body
-                )
-            }
-        }
-
         /// The sandbox about which a test noted its name.
         private func sandbox(_ martlet: Installation, noted name: String) async throws -> SandboxInfo? {
             try await martlet.sandboxes().first { $0.metadata["test"] == name }
@@ -45,7 +23,7 @@ extension Martlet {
             let installation = try shared()
             try await Installation.slots.withPermit {
                 let line = ["sandbox", "create", "--metadata", "test=shell", "-e", "FRUIT=a pear", "-c", "/usr"]
-                let status = try await martlet(installation, line) { terminal in
+                let status = try await installation.atTerminal(line) { terminal in
                     try await terminal.shows("this is sandbox")
                     try await terminal.shows("$ ")
                     #expect(!terminal.isCooked)
@@ -83,7 +61,7 @@ extension Martlet {
             let installation = try shared()
             try await Installation.slots.withPermit {
                 let line = ["sbx", "cr", "--metadata", "test=left"]
-                let left = try await martlet(installation, line) { terminal in
+                let left = try await installation.atTerminal(line) { terminal in
                     try await terminal.shows("$ ")
                     try await terminal.types("fruit=pear; echo rea''dy\r")
                     try await terminal.shows("ready")
@@ -101,10 +79,9 @@ extension Martlet {
                 client.headers[SandboxHeaders.port] = String(GuestProtocol.agentPort)
                 let shells = try await client.call(ListProcesses.self, Empty()).processes
                 let pid = try #require(shells.first { $0.config.cmd == "/bin/bash" }).pid
-                let status = try await martlet(
-                    installation,
-                    ["sandbox", "connect", "--process", "\(pid)", sandbox.id]
-                ) { terminal in
+                let status = try await installation.atTerminal([
+                    "sandbox", "connect", "--process", "\(pid)", sandbox.id,
+                ]) { terminal in
                     try await terminal.shows("this is sandbox")
                     try await terminal.types("echo \"one $fruit\"; exit\r")
                     try await terminal.shows("one pear")
@@ -123,7 +100,7 @@ extension Martlet {
             let installation = try shared()
             try await Installation.slots.withPermit {
                 let line = ["sandbox", "create", "--metadata", "test=signal-\(signal)"]
-                let status = try await martlet(installation, line) { terminal in
+                let status = try await installation.atTerminal(line) { terminal in
                     try await terminal.shows("$ ")
                     terminal.child.send(signal)
                     _ = try await terminal.child.exit.value()
@@ -138,7 +115,7 @@ extension Martlet {
             let installation = try shared()
             try await Installation.slots.withPermit {
                 let line = ["sandbox", "create", "--timeout", "12s", "--metadata", "test=crash"]
-                let status = try await martlet(installation, line) { terminal in
+                let status = try await installation.atTerminal(line) { terminal in
                     try await terminal.shows("$ ")
                     // Longer than the sandbox would live if nobody prolonged its life.
                     try await terminal.types("sleep 13; echo sle''pt\r")
@@ -156,7 +133,7 @@ extension Martlet {
             let installation = try shared()
             try await Installation.slots.withPermit {
                 let line = ["sandbox", "create", "--metadata", "test=ended"]
-                let status = try await martlet(installation, line) { terminal in
+                let status = try await installation.atTerminal(line) { terminal in
                     try await terminal.shows("$ ")
                     try await installation.martlet(["sandbox", "kill", "--all", "-m", "test=ended"])
                     try await terminal.shows("ended before 'the shell' did")

@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+import Synchronization
 import Testing
 import Wire
 
@@ -65,6 +66,34 @@ import Wire
             #expect(result.stderr == input)
             #expect(result.exited == ExecEvent.Exited(code: 9))
             #expect(agent.connections() > 5)
+        }
+    }
+
+    @Test func `is whole after a cut at any single point`() async throws {
+        let input = Array("in and out\n".utf8)
+        let cut = Mutex<Int?>(nil)
+        let isFirst = Mutex(false)
+        try await AgentBehindCuts.run { _ in
+            let isFirst = isFirst.withLock { isFirst in
+                defer { isFirst = false }
+                return isFirst
+            }
+            return isFirst ? cut.withLock { $0 } : nil
+        } _: { agent in
+            // Until a whole session passes on its first connection.
+            var (place, sessions) = (0, 0)
+            while true {
+                cut.withLock { [place] in $0 = place }
+                isFirst.withLock { $0 = true }
+                let before = agent.connections()
+                let result = try await run(agent, "cat; echo err >&2; exit 9", input: input)
+                #expect(result.stdout == input && result.stderr == Array("err\n".utf8), "cut after \(place) bytes")
+                #expect(result.exited == ExecEvent.Exited(code: 9), "cut after \(place) bytes")
+                if agent.connections() == before + 1 { break }
+                place += 5
+                sessions += 1
+            }
+            #expect(sessions > 50)
         }
     }
 
@@ -171,6 +200,38 @@ import Wire
             #expect(opened.map(\.1) == [true, false])
             #expect(opened.first?.0 == opened.last?.0)
             #expect(events.last == .exited(4))
+        }
+    }
+    @Test func `is whole after a cut at any point of what it shows`() async throws {
+        // Behind the handshake, through all that is shown at first.
+        for place in stride(from: 0, through: 6000, by: 61) {
+            try await AgentBehindCuts.run(cut: { $0 == 0 ? place : nil }) { agent in
+                let line = "stty -echo; seq 1000; read word; echo got $word; exit 4"
+                let opening = TerminalOpening(slug: "cut", process: ProcessConfig(cmd: "/bin/sh", args: ["-c", line]))
+                let (shown, status) = try await withDeadline(.seconds(60)) {
+                    try await RemoteTerminal.with(agent.sockets, opening) { terminal in
+                        try await withThrowingTaskGroup(of: Void.self) { group in
+                            var (shown, status) = ([UInt8](), Int32?.none)
+                            while let event = try await terminal.next() {
+                                switch event {
+                                case .opened: shown = []
+                                case .output(let bytes):
+                                    shown += bytes
+                                    guard shown.suffix(6).elementsEqual(Array("1000\r\n".utf8)) else { continue }
+                                    // Who writes waits for a connection, which whoever reads makes.
+                                    group.addTask { try await terminal.write(Array("it\r".utf8)) }
+                                case .exited(let code): status = code
+                                }
+                            }
+                            try await group.waitForAll()
+                            return (shown, status)
+                        }
+                    }
+                }
+                let expected = (1...1000).map { "\($0)\r\n" }.joined() + "got it\r\n"
+                #expect(shown == Array(expected.utf8), "cut after \(place) bytes")
+                #expect(status == 4, "cut after \(place) bytes")
+            }
         }
     }
 }
