@@ -94,7 +94,22 @@ struct `a sandbox whose requests have rules` {
                 for place in ["/v1/things", "/other"] {
                     #expect(try await curl(martlet, sandbox, place).text == "reached\n")
                 }
-                // Others' requests are put in its place.
+                // Nothing gets past a rule in another version of the protocol.
+                let http2 = """
+                    import socket, ssl
+                    trust = ssl.create_default_context(cafile='/etc/ssl/certs/ca-certificates.crt')
+                    trust.set_alpn_protocols(['h2'])
+                    for port in (443, 80):
+                        try:
+                            stream = socket.create_connection(('good.example', port), 60)
+                            if port == 443: stream = trust.wrap_socket(stream, server_hostname='good.example')
+                            stream.send(b'PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n' + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+                            print(port, stream.recv(99))
+                        except OSError as error: print(port, 'refused')
+                    """
+                let spoken = try await martlet.exec(sandbox, "python3", "-c", http2)
+                #expect(spoken.text.contains("443 refused\n") && !spoken.text.contains("80 b'\\x00"), "\(spoken)")
+                // Others are put in its place.
                 let replaced = try await martlet.martlet(["sbx", "net", id, "--header", "good.example X-Key: plain"])
                 #expect(replaced.text.contains("good.example X-Key") && !replaced.text.contains("plain"), "\(replaced)")
                 #expect(try await curl(martlet, sandbox, "/v1/things").text == "reached\n")

@@ -66,7 +66,9 @@ extension Martlet {
             }
         }
 
-        @Test func `reaches neither its host nor the world`() async throws {
+        @Test func `reaches neither its host, nor another, nor the world`() async throws {
+            let neighbour = try await shared().client.call(CreateSandbox.self, .init(template: "claude"))
+            let agent = try shared().port(of: neighbour.processID)
             let listener = try Listener(.loopback(0))
             defer { listener.close() }
             guard case .tcp(_, let port) = listener.address else { return }
@@ -79,7 +81,7 @@ extension Martlet {
             defer { greeter.cancel() }
             let script = """
                 import socket
-                for host, port in [('10.0.2.2', \(port)), ('127.0.0.1', \(port)), ('10.0.2.2', 22), ('1.1.1.1', 53), ('169.254.169.254', 80)]:
+                for host, port in [('10.0.2.2', \(port)), ('127.0.0.1', \(port)), ('10.0.2.2', \(agent)), ('127.0.0.1', \(agent)), ('10.0.2.15', \(agent)), ('10.0.2.2', 22), ('1.1.1.1', 53), ('169.254.169.254', 80)]:
                     try:
                         answer = socket.create_connection((host, port), 20).recv(64)
                         # The gateway takes up whatever a guest begins, and ends it or says that it may not.
@@ -97,6 +99,7 @@ extension Martlet {
                 )
                 #expect(output.text == "tried\n", "\(output.errorText)")
             }
+            try await shared().martlet(["kill", neighbour.id])
         }
 
         @Test func `holds no secret, and its machine's words show none`() async throws {
