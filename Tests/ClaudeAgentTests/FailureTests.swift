@@ -159,6 +159,30 @@ import Wire
         #expect(messages.results == ["done"])
     }
 
+    @Test func `understands a line with bytes that are no text, and answers one`() async throws {
+        let answered = Latch<JSONValue?>()
+        let program = try FakeProgram { program in
+            _ = try await program.begin()
+            let noText: [UInt8] = [0x61, 0xFF, 0xC3, 0x28, 0xE2, 0x82, 0x62]
+            try await program.write([0x00, 0xFE, 0x0A])
+            try await program.write(Array(#"{"type":"odd","text":""#.utf8) + noText + Array("\"}\n".utf8))
+            let request = #"{"type":"control_request","request_id":"r1","request":{"subtype":"can_use_tool","#
+            let tool = #""tool_name":"Bash","tool_use_id":"t1","input":{"command":""#
+            try await program.write(Array((request + tool).utf8) + noText + Array("\"}}}\n".utf8))
+            answered.set(try await program.next())
+            let result = #"{"type":"result","subtype":"success","is_error":false,"session_id":"s","result":""#
+            try await program.write(Array(result.utf8) + noText + Array("\"}\n".utf8))
+        }
+        var options = program.options
+        options.canUseTool = { $0.input["command"] == "a\u{FFFD}\u{FFFD}(\u{FFFD}b" ? .allow() : .deny("unknown") }
+        let (messages, error) = await query("Go", options: options).all()
+        #expect(error == nil)
+        #expect(messages.first?.raw == "\0\u{FFFD}")
+        #expect(messages.dropFirst().first?.raw["text"] == "a\u{FFFD}\u{FFFD}(\u{FFFD}b")
+        #expect(messages.results == ["a\u{FFFD}\u{FFFD}(\u{FFFD}b"])
+        #expect(try await answered.value()?["response"]?["response"]?["behavior"] == "allow")
+    }
+
     @Test func `ends its program when its task is cancelled`() async throws {
         let ended = Latch<Void>()
         let asked = Latch<Void>()

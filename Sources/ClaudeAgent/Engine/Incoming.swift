@@ -36,11 +36,12 @@ enum Incoming: Sendable {
         return .failure(AgentError(.refused, "Claude Code refused a request: \(reason)"))
     }
 
-    /// The line with half surrogate pairs replaced.
+    /// The line with half surrogate pairs, and with what is no UTF-8, replaced.
     ///
-    /// JavaScript writes them where it cut a text inside such a character, as the output of tools is cut. They are no
-    /// characters, but the rest of the line may be the result of the run.
-    private static func mended(_ line: [UInt8]) -> [UInt8] {
+    /// JavaScript writes the former where it cut a text inside such a character, as the output of tools is cut. They are no
+    /// characters, but the rest of the line may be the result of the run, or a question that is waited for.
+    private static func mended(_ bytes: [UInt8]) -> [UInt8] {
+        let line = Array(String(decoding: bytes, as: UTF8.self).utf8)
         var mended: [UInt8] = []
         mended.reserveCapacity(line.count)
         var place = 0
