@@ -100,8 +100,8 @@ let package = Package(
         module(
             "Sandboxes",
             [
-                "Linux", "HTTP", "Machines", "Snapshots", "GuestLink", "Records", "Access", "Egress", "Audit", "TLS",
-                "Wire",
+                "Linux", "HTTP", "RPC", "Machines", "Snapshots", "GuestLink", "Records", "Access", "Egress", "Audit",
+                "TLS", "Wire",
             ]
         ),
         module(
@@ -212,7 +212,7 @@ let package = Package(
         tests("MCPGatewayTests", ["MCPGateway", "Linux", "HTTP", "Wire"]),
         tests("MCPTests", ["MCP", "Schemas", "HTTP", "Linux", "Wire"]),
         tests("CommandsTests", ["Commands", "Arguments", "Linux", "HTTP", "RPC", "Wire", "Records", "QEMUMachines"]),
-        tests("RunsTests", ["Runs", "GuestLink", "Schemas", "MCP", "Records", "Linux", "Wire"]),
+        tests("RunsTests", ["Runs", "Sandboxes", "GuestLink", "Schemas", "MCP", "Records", "Linux", "Wire"]),
         tests(
             "EndToEndTests",
             [

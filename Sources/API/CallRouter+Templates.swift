@@ -45,7 +45,8 @@ extension CallRouter {
                     // A caller that has gone does not stop a build that others may wait for.
                     try? await events.send(event)
                 }
-                if manifest.buildID != previous { await sandboxes.templateChanged(from: previous) }
+                // Also one that was there already may have an agent now.
+                await sandboxes.templateChanged(from: manifest.buildID == previous ? nil : previous)
             }
         }
         addTemplateFileCalls(builds)

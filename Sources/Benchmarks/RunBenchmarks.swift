@@ -14,6 +14,7 @@ struct RunBenchmarks: Sendable {
 
     func oneTurn() async throws -> [Measurement] {
         var whole = Measurement("run.total", "'martlet run', one turn", .seconds, target: 12)
+        var first = Measurement("run.first", "  until the model is asked", .milliseconds, target: 2200, goal: 1200)
         var agent = Measurement("run.agent", "  of it Claude Code", .seconds)
         var rest = Measurement("run.rest", "  of it everything else", .milliseconds, target: 1000)
         var parts: [(path: KeyPath<RunReport.Durations, Int>, Measurement)] = [
@@ -40,11 +41,12 @@ struct RunBenchmarks: Sendable {
                 throw BenchmarkError("A run printed no report: \(output.suffix(300))")
             }
             whole.add(taken)
+            if let milliseconds = durations.firstRequest { first.add(.milliseconds(milliseconds)) }
             agent.add(.milliseconds(durations.agent + durations.repair))
             // What a client waits for besides the agent: its own process and the way to the daemon included.
             rest.add(taken - .milliseconds(durations.agent + durations.repair))
             for index in parts.indices { parts[index].1.add(.milliseconds(durations[keyPath: parts[index].path])) }
         }
-        return [whole, agent, rest] + parts.map(\.1)
+        return [whole, first, agent, rest] + parts.map(\.1)
     }
 }

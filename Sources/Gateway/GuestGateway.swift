@@ -38,7 +38,12 @@ package final class GuestGateway: Sendable {
             self.playback = playback
         }
 
+        /// When the model was asked for the first time.
+        package var firstRequest: ContinuousClock.Instant? { first.current }
+        private let first = Latch<ContinuousClock.Instant>()
+
         func answer(_ exchange: Exchange) async throws {
+            if exchange.request.path == "/v1/messages" { first.set(ContinuousClock.now) }
             switch playback {
             case .script(let script): try await script.handle(exchange)
             case .cassette, nil: try await model.handle(exchange)

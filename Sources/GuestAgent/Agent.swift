@@ -199,11 +199,13 @@ package final class Agent: Sendable {
         try await exchange.respond(204)
     }
 
-    /// Ends what the guest does for its owner, and forgets whose it was. The services of its template go on.
+    /// Ends what the guest does for its owner, and forgets whose it was. The services of its template stand still until it is
+    /// somebody's again: what is saved now runs nothing before it has randomness and the time of its own.
     private func release(_ exchange: Exchange) async throws {
         await supervisor.removeAll()
         await processes.killOwned()
         try await hold.end()
+        if processes.hasServices { try await hold.begin() }
         authority.release()
         dropConnections()
         watchers.removeAll()

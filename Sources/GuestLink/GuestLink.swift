@@ -65,6 +65,8 @@ package struct GuestLink: Sendable {
         package var spool = false
         /// Whether it goes on when the guest is released.
         package var isService = false
+        /// What it can be found again by.
+        package var tag: String?
         /// After which the guest kills it.
         package var limit: Duration?
 
@@ -92,6 +94,7 @@ package struct GuestLink: Sendable {
         let request = StartProcess.Request(
             process: command.config,
             pty: command.terminal.map { TerminalRequest(size: $0) },
+            tag: command.tag,
             stdin: openInput || command.input != nil,
             spool: command.spool ? true : nil,
             service: command.isService ? true : nil

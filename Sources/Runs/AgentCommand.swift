@@ -1,4 +1,5 @@
 import GuestLink
+import Sandboxes
 import Wire
 
 /// How Claude Code is started for one round: print mode, events as lines, the prompt from a file on standard input.
@@ -7,7 +8,7 @@ import Wire
 struct AgentCommand: Sendable {
     /// Where Martlet keeps its files in the guest, away from the agent's working directory.
     static let directory = "/tmp/.martlet"
-    static let server = "martlet"
+    static let server = WaitingAgent.server
 
     enum Session: Sendable, Hashable {
         case new(String)
@@ -69,12 +70,7 @@ struct AgentCommand: Sendable {
     ]
 
     /// What a run without a person needs besides: one result, tools at hand, failures that come soon.
-    static let runEnvironment: [String: String] = [
-        "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
-        "ENABLE_TOOL_SEARCH": "false",
-        "CLAUDE_CODE_MAX_RETRIES": "3",
-        "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
-    ]
+    static let runEnvironment = WaitingAgent.environment
 
     var command: GuestLink.Command {
         var environment = Self.environment

@@ -15,6 +15,8 @@ struct AgentReader {
     let schema: ResultSchema?
     let tell: @Sendable (RunEvent) async throws -> Void
     private var lines = LineSplitter()
+    /// Called when the agent has said what came of its turn.
+    private var atResult: (@Sendable () async -> Void)?
     private var errorTail: [UInt8] = []
 
     init(
@@ -29,6 +31,12 @@ struct AgentReader {
         self.endpoint = endpoint
         self.schema = schema
         self.tell = tell
+    }
+
+    /// Has it read on behind `lines`, and say the end when the agent has had its turn.
+    mutating func goOn(after lines: LineSplitter, atResult: @Sendable @escaping () async -> Void) {
+        self.lines = lines
+        self.atResult = atResult
     }
 
     /// Reads until the agent's process has ended.
@@ -74,6 +82,7 @@ struct AgentReader {
             case .retry(let text): try await tell(.warning(text))
             }
         }
+        if event["type"]?.string == "result" { await atResult?() }
         if notes.isEmpty, event["type"]?.string == "assistant" {
             try await tell(.progress(progress(tool: nil, detail: nil)))
         }

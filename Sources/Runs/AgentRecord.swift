@@ -8,6 +8,8 @@ struct AgentWork: Sendable {
     var result: JSONValue?
     /// The agent's process in the guest, while it runs.
     var processID: UInt32?
+    /// Why the one that waited could not be used.
+    var agentFault: String?
     var agentMilliseconds = 0
     var repairMilliseconds = 0
     var judgingMilliseconds = 0

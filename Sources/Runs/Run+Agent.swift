@@ -15,16 +15,22 @@ extension Run {
         _ progress: inout RunProgress
     ) async throws {
         let record = AgentRecord()
+        let findings = progress.findings
+        let waiting = await takeAgent(in: sandbox, findings, &progress)
         let clock = ContinuousClock()
         let start = clock.now
         do {
-            try await withAgentDeadline(sandbox) { try await converse(sandbox, workspace, endpoint, record) }
+            try await withAgentDeadline(sandbox) {
+                try await converse(sandbox, workspace, endpoint, record, waiting, findings)
+            }
             let work = record.work
+            progress.note(work.agentFault)
             work.apply(to: &progress)
             let detail = schema == nil ? nil : work.verdict.outcome.rawValue
             try await tell(.step(.init(step: .result, milliseconds: work.judgingMilliseconds, detail: detail)))
         } catch {
             var work = record.work
+            progress.note(work.agentFault)
             if work.agentMilliseconds == 0 { work.agentMilliseconds = Int((clock.now - start) / .milliseconds(1)) }
             work.result = schema?.accepted()
             work.apply(to: &progress)
@@ -83,7 +89,9 @@ extension Run {
         _ sandbox: Sandbox,
         _ workspace: Workspace,
         _ endpoint: GuestGateway.Opening,
-        _ record: AgentRecord
+        _ record: AgentRecord,
+        _ waiting: AgentPlace.State,
+        _ findings: Workspace.Findings
     ) async throws {
         let output = try Descriptor.open(store.transcript(id), O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
         var prompt = Array(options.prompt)
@@ -94,7 +102,18 @@ extension Run {
             let start = clock.now
             try await tell(.step(.init(step: .agent, milliseconds: nil, detail: round == 0 ? nil : "repair \(round)")))
             schema?.beginRound()
-            let end = try await runAgent(round, prompt, session, sandbox, workspace, endpoint, record, output)
+            var end: RoundEnd?
+            if round == 0, waiting != .none {
+                record.change { $0.transcript.beginRound() }
+                let reader = AgentReader(record: record, output: output, endpoint: endpoint, schema: schema, tell: tell)
+                end = try await endingAgent(of: sandbox, record) {
+                    try await runWaitingAgent(waiting, findings, sandbox, reader)
+                }
+            }
+            if end == nil {
+                end = try await runAgent(round, prompt, session, sandbox, workspace, endpoint, record, output)
+            }
+            guard let end else { return }
             let milliseconds = Int((clock.now - start) / .milliseconds(1))
             let (result, verdict) = judge(round, end, endpoint)
             let judging = Int((clock.now - start) / .milliseconds(1)) - milliseconds
@@ -166,11 +185,21 @@ extension Run {
         )
         record.change { $0.transcript.beginRound() }
         let (tell, schema) = (tell, schema)
-        do {
-            return try await sandbox.link.start(withUser(command.command)) { events in
+        return try await endingAgent(of: sandbox, record) {
+            try await sandbox.link.start(withUser(command.command)) { events in
                 var reader = AgentReader(record: record, output: output, endpoint: endpoint, schema: schema, tell: tell)
                 return try await reader.read(&events)
             }
+        }
+    }
+
+    private func endingAgent<Result>(
+        of sandbox: Sandbox,
+        _ record: AgentRecord,
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await body()
         } catch {
             await endAgent(of: sandbox, record)
             throw error

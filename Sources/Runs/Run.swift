@@ -44,6 +44,7 @@ struct Run: Sendable {
     struct Start: Sendable {
         let sandbox: Sandbox
         let account: Ledger.Account
+        let findings: Workspace.Findings
     }
 
     /// Runs to the end and gives the final report.
@@ -67,6 +68,7 @@ struct Run: Sendable {
             return report
         }.value
         report.durations.total = Int((clock.now - start) / .milliseconds(1))
+        report.durations.firstRequest = finishing.endpoint?.firstRequest.map { Int(($0 - start) / .milliseconds(1)) }
         return report
     }
 
@@ -103,6 +105,7 @@ struct Run: Sendable {
             progress.sandbox = sandbox
             progress.report.sandboxID = sandbox.id
             progress.workspace = Workspace(link: sandbox.link, name: options.directory)
+            progress.findings = start?.findings ?? Workspace.Findings()
             return (sandbox, Workspace(link: sandbox.link, name: options.directory))
         }
         let sandbox = try await step(.create, &progress, \.create) { progress in
@@ -115,7 +118,8 @@ struct Run: Sendable {
         try await store.update(progress.report)
         let workspace = Workspace(link: sandbox.link, name: options.directory)
         try await step(.copyIn, &progress, \.copyIn) { progress in
-            let detail = try await copyIn(workspace)
+            let (detail, findings) = try await copyIn(workspace)
+            progress.findings = findings
             progress.workspace = workspace
             return ((), detail)
         }
@@ -149,6 +153,7 @@ struct Run: Sendable {
         new.keyID = key
         new.volumes = try await volumes.mounts(options.volumes ?? [], owner: new.owner)
         new.egress = try egress()
+        new.wantsAgent = whyOwnAgent == nil
         return try await sandboxes.create(new)
     }
 
@@ -162,7 +167,7 @@ struct Run: Sendable {
         )
     }
 
-    private func copyIn(_ workspace: Workspace) async throws -> String? {
+    private func copyIn(_ workspace: Workspace) async throws -> (detail: String?, Workspace.Findings) {
         var detail: String?
         if let files {
             try await workspace.link.unpack(into: workspace.path, user: Workspace.user, files)
@@ -180,8 +185,7 @@ struct Run: Sendable {
             let bytes = try Files.read(store.session(previous.id))
             try await workspace.link.writeFile(bytes, to: workspace.sessionFile(session), user: Workspace.user)
         }
-        try await workspace.takeBaseline()
-        return detail
+        return (detail, try await workspace.takeBaseline())
     }
 
     private func isSandbox(_ id: String?) -> Bool {

@@ -11,6 +11,15 @@ struct RunProgress: Sendable {
     var endpoint: GuestGateway.Opening?
     /// What the sandbox reached besides the model.
     var network: NetworkLog?
+    /// What its directory began with.
+    var findings = Workspace.Findings()
+
+    /// Says that the agent that waited could not be used after all.
+    mutating func note(_ fault: String?) {
+        guard let fault else { return }
+        report.agentWaited = false
+        report.whyNotWaited = "the one that waited could not be used: \(fault)"
+    }
 
     /// Turns an error into the outcome that it means.
     mutating func fail(_ error: any Error) {

@@ -36,18 +36,30 @@ struct Workspace: Sendable {
         guard made.status == 0 else { throw CallError(.internalError, "Could not make '\(path)': \(made.errorText)") }
     }
 
+    /// What is in a directory that an agent cares about.
+    struct Findings: Sendable, Hashable {
+        var isRepository = false
+        /// For Claude Code, of the directory's own.
+        var hasSettings = false
+    }
+
     /// Remembers the directory as it is now.
     ///
     /// A tree, not a commit, in a repository laid out by hand: each git process costs tens of milliseconds in a slow guest.
-    func takeBaseline() async throws {
-        try await git(
+    @discardableResult
+    func takeBaseline() async throws -> Findings {
+        let found = try await git(
             """
             mkdir -p \(Self.baseline)/objects \(Self.baseline)/refs
             echo 'ref: refs/heads/baseline' > \(Self.baseline)/HEAD
             g add -A
             g write-tree > \(Self.baseline)/martlet-tree
+            if [ -e .git ]; then echo repository; fi
+            if [ -e .claude ]; then echo settings; fi
             """
         )
+        let words = Set(String(decoding: found, as: UTF8.self).split(whereSeparator: \.isWhitespace).map(String.init))
+        return Findings(isRepository: words.contains("repository"), hasSettings: words.contains("settings"))
     }
 
     /// What changed since the baseline, as a git patch; nil when nothing did.

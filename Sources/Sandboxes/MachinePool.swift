@@ -40,8 +40,12 @@ final class MachinePool: Sendable {
 
     /// How long a create and its first command have the processors for themselves.
     private static let refillDelay = Duration.milliseconds(250)
+    /// The same where an agent waits: it is told its task first, and its rehearsal takes a processor for seconds.
+    private static let agentRefillDelay = Duration.seconds(4)
+    /// Machines with an agent that waits: each takes as much memory as several others.
+    private static let mostAgents = 1
     /// How long a guest may take to rehearse, on a host that is busy with others.
-    private static let rehearsalLimit = Duration.seconds(30)
+    private static let rehearsalLimit = Duration.seconds(90)
 
     private let engine: any MachineEngine
     private let root: String
@@ -116,6 +120,7 @@ final class MachinePool: Sendable {
         // A login shell, as E2B's clients start it for each command: its code is then translated, too.
         // An image may have none.
         for _ in 0..<2 { _ = try? await guest.run(GuestLink.Command("/bin/bash", ["-l", "-c", "true"])) }
+        if template.manifest.agent != nil { try await WaitingAgent.rehearse(in: guest) }
         try await guest.release()
     }
 
@@ -126,13 +131,14 @@ final class MachinePool: Sendable {
 
     /// The same for a template of which a machine was taken a moment ago.
     func refill(_ template: Template) {
-        startMissing(template, after: Self.refillDelay)
+        startMissing(template, after: template.manifest.agent == nil ? Self.refillDelay : Self.agentRefillDelay)
     }
 
     private func startMissing(_ template: Template, after delay: Duration) {
         let build = template.manifest.buildID
         let missing = state.withLock { state in
             guard !state.isClosed, !state.dropped.contains(build) else { return 0 }
+            let size = template.manifest.agent == nil ? size : min(size, Self.mostAgents)
             let missing = max(0, size - (state.waiting[build]?.count ?? 0) - (state.filling[build] ?? 0))
             state.filling[build, default: 0] += missing
             return missing
@@ -165,11 +171,12 @@ final class MachinePool: Sendable {
         }
     }
 
-    /// Throws away what waits for a build that is no longer used.
-    func drop(_ buildID: String) async {
+    /// Throws away what waits for builds that are no longer used.
+    func drop(_ isUnused: @Sendable (String) -> Bool) async {
         let dropped = state.withLock { state in
-            state.dropped.insert(buildID)
-            return state.waiting.removeValue(forKey: buildID) ?? []
+            let builds = Set(state.waiting.keys).union(state.filling.keys).filter(isUnused)
+            state.dropped.formUnion(builds)
+            return builds.flatMap { state.waiting.removeValue(forKey: $0) ?? [] }
         }
         for waiting in dropped { await waiting.machine.destroy() }
     }

@@ -20,6 +20,8 @@ package struct NewSandbox: Sendable {
     package var volumes: [VolumeMount] = []
     /// What it may reach; nil is the installation's default.
     package var egress: EgressPolicy?
+    /// Whether an agent that waits is wanted with it, if its template is there with one.
+    package var wantsAgent = false
 
     package init(
         template: String,

@@ -25,6 +25,8 @@ package final class Sandbox: Sendable {
     /// Set when the sandbox has ended and nothing is left of it.
     package let ended = Latch<StopReason>()
     let turning = AsyncLock()
+    /// The one that waits in it, from its template.
+    package let agent = AgentPlace()
 
     /// How long a guest may take to tell the last of what happened in it.
     private static let lastReading = Duration.seconds(1)

@@ -120,7 +120,8 @@ package final class SandboxRegistry: Sendable {
         if let snapshot = try await namedSnapshot(request.template, of: request.owner) {
             return try await create(request, from: snapshot, &undo)
         }
-        let template = try templates.template(request.template)
+        var template = try templates.template(request.template)
+        if request.wantsAgent, let agent = templates.withAgent(template.manifest) { template = agent }
 
         try await beforeStep(.machine)
         let taken = try await pool.take(template)
@@ -131,6 +132,7 @@ package final class SandboxRegistry: Sendable {
         try await beforeStep(.record)
         let id = "i\(Random.name(20))"
         let token = Secret(Random.hex(32))
+        // With an agent or without, it is the template that was asked for.
         let record = SandboxRecord(
             id: id,
             request,
@@ -154,6 +156,7 @@ package final class SandboxRegistry: Sendable {
 
         let stay = Stay(in: machine)
         let sandbox = Sandbox(record: record, template: template.manifest, stay: stay, line: taken.line, token: token)
+        if template.manifest.agent != nil { sandbox.agent.arrive(hasRehearsed: taken.isPaused) }
         try await settle(sandbox, stay, volumes: request.volumes, &undo)
         state.withLock { $0.uses[template.manifest.name, default: TemplateUse()].note(record.created) }
         return sandbox
@@ -348,13 +351,16 @@ package final class SandboxRegistry: Sendable {
     /// for those that are used.
     package func fillPools() {
         for name in templates.names() {
-            if let template = try? templates.template(name), template.manifest.key == nil { pool.fill(template) }
+            if let template = try? templates.template(name), template.manifest.key == nil {
+                pool.fill(template)
+                if let agent = templates.withAgent(template.manifest) { pool.fill(agent) }
+            }
         }
     }
 
     /// Replaces the waiting machines of a template that was built anew or removed.
     package func templateChanged(from previous: String?) async {
-        if let previous { await pool.drop(previous) }
+        if let previous { await pool.drop { $0 == previous || TemplateStore.isAgentBuild($0, of: previous) } }
         fillPools()
     }
 

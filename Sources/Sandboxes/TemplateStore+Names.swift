@@ -110,6 +110,32 @@ extension TemplateStore {
         if let id { try? removeIfUnused(id) }
     }
 
+    // MARK: With an agent that waits
+
+    /// An id for the build that is `buildID` with an agent that waits in it.
+    ///
+    /// Each has its own: what was saved of a machine of one can not go on from the memory of another.
+    package static func newAgentBuild(of buildID: String) -> String { "\(buildID)-agent-\(Random.name(6))" }
+
+    /// Whether a build is, or was, `original` with an agent that waits in it.
+    static func isAgentBuild(_ buildID: String, of original: String) -> Bool { buildID.hasPrefix("\(original)-agent-") }
+
+    /// The id of the build that is `buildID` with an agent that waits in it.
+    func agentBuild(of buildID: String) -> String? { read(agentFile(buildID)) }
+
+    /// The build of which `id` is the one with an agent; nil for any other.
+    package func original(ofAgentBuild id: String) -> String? {
+        Files.list("\(root)/agents").first { agentBuild(of: $0) == id }
+    }
+
+    /// The same template with an agent that waits in it; nil when there is none that this version understands.
+    package func withAgent(_ template: TemplateManifest) -> Template? {
+        guard let id = agentBuild(of: template.buildID), let agent = try? build(id, name: template.name),
+            agent.manifest.agent == WaitingAgent.recipe
+        else { return nil }
+        return agent
+    }
+
     // MARK: Builds
 
     package func builds() -> [String] { Files.list("\(root)/builds") }
@@ -122,9 +148,10 @@ extension TemplateStore {
         return nil
     }
 
-    /// The ids of all builds that something points to.
+    /// The ids of all builds that something points to; of the same with an agent that waits, too.
     package func pointedBuilds() -> Set<String> {
-        Set((pointers().map(nameFile) + foundations().map(foundationFile)).compactMap(read))
+        let pointed = Set((pointers().map(nameFile) + foundations().map(foundationFile)).compactMap(read))
+        return pointed.union(pointed.compactMap(agentBuild))
     }
 
     /// The names that point to a build.
@@ -143,7 +170,12 @@ extension TemplateStore {
     /// Builds that nothing points to may still be under running machines, which hold their files open: deleting them is safe
     /// on Linux, and their space is given back when the last machine ends.
     func removeIfUnused(_ buildID: String) throws {
-        if !pointedBuilds().contains(buildID) { try Files.remove(directory(buildID)) }
+        guard !pointedBuilds().contains(buildID) else { return }
+        try Files.remove(directory(buildID))
+        if let agent = agentBuild(of: buildID) {
+            try Files.remove(agentFile(buildID))
+            try Files.remove(directory(agent))
+        }
     }
 
     /// Removes what builds left that never finished; only while no build runs.
@@ -151,5 +183,6 @@ extension TemplateStore {
         try? Files.remove("\(root)/building")
         let pointed = pointedBuilds()
         for id in builds() where !pointed.contains(id) { try? Files.remove(directory(id)) }
+        for id in Files.list("\(root)/agents") where !pointed.contains(id) { try? Files.remove(agentFile(id)) }
     }
 }

@@ -33,6 +33,8 @@ package struct TemplateManifest: Codable, Sendable, Hashable {
     package var key: String?
     /// What was started before it was saved, and runs in each of its sandboxes.
     package var startCommand: String?
+    /// What shaped the agent that waits in it; nil where none does.
+    package var agent: String?
 
     package init(
         name: String,
@@ -84,7 +86,8 @@ package struct Template: Sendable {
 }
 
 /// The templates of this installation: `builds/ID/` with a manifest and a machine's files, `names/NAME` and `names/NAME:TAG`
-/// with a build's id, `foundations/KEY` with the id of one that no sandbox is made from, but other templates are.
+/// with a build's id, `foundations/KEY` with the id of one that no sandbox is made from, but other templates are, `agents/ID`
+/// with the id of the same template as `ID` with an agent that waits in it.
 ///
 /// A build is made under `building/`, put on disk, and renamed to its place whole; then the name is pointed to it. So a name
 /// points to a whole build or to what it pointed to before.
@@ -115,6 +118,7 @@ package struct TemplateStore: Sendable {
     package func directory(_ buildID: String) -> String { "\(root)/builds/\(buildID)" }
     func nameFile(_ name: String) -> String { "\(root)/names/\(name)" }
     func foundationFile(_ key: String) -> String { "\(root)/foundations/\(key)" }
+    func agentFile(_ buildID: String) -> String { "\(root)/agents/\(buildID)" }
 
     package static let nameRule = "1 to 64 lower-case letters, digits, dots, dashes and underscores"
 
@@ -191,6 +195,8 @@ package struct TemplateStore: Sendable {
         return Template(manifest: manifest, saved: saved, bootstrap: bootstrap)
     }
 
+    // MARK: Publishing
+
     /// Puts a finished build in its place and points its name, and its `tags`, to it. All files must be on disk already.
     package func publish(_ manifest: TemplateManifest, tags: [String] = [TemplateName.defaultTag]) throws {
         let names = tags.map { TemplateName(manifest.name, tag: $0) }
@@ -207,6 +213,15 @@ package struct TemplateStore: Sendable {
         try place(manifest)
         try Files.makeDirectory("\(root)/foundations")
         try point(foundationFile(key), to: manifest.buildID)
+    }
+
+    /// The same for one that is the build `original` with an agent that waits in it.
+    package func publish(agent manifest: TemplateManifest, of original: String) throws {
+        try place(manifest)
+        try Files.makeDirectory("\(root)/agents")
+        let previous = agentBuild(of: original)
+        try Files.write(manifest.buildID.utf8, to: agentFile(original))
+        if let previous { try? Files.remove(directory(previous)) }
     }
 
     private func place(_ manifest: TemplateManifest) throws {

@@ -11,6 +11,7 @@ struct ModelRequest: Sendable {
     let asksForTitle: Bool
     /// The text of the first message of the user, without what the agent put before it.
     let prompt: String
+    let body: JSONValue
     private let assistantTurns: [Turn]
     private let toolResults: [String: String]
 
@@ -21,6 +22,7 @@ struct ModelRequest: Sendable {
     init?(_ body: JSONValue) {
         guard let model = body["model"]?.string, let messages = body["messages"]?.array else { return nil }
         self.model = model
+        self.body = body
         isStreaming = body["stream"]?.bool ?? false
         toolNames = (body["tools"]?.array ?? []).compactMap { $0["name"]?.string }
         userID = body["metadata"]?["user_id"]?.string
@@ -55,9 +57,13 @@ struct ModelRequest: Sendable {
     private static func text(_ content: JSONValue?, isReminderSkipped: Bool = false) -> String {
         if let text = content?.string { return text }
         let texts = (content?.array ?? []).compactMap { $0["text"]?.string }
-        // Claude Code sends words of its own in blocks of their own, in the same message as the person's.
-        return texts.filter { !(isReminderSkipped && $0.hasPrefix("<system-reminder>")) }.joined(separator: "\n")
+        guard isReminderSkipped else { return texts.joined(separator: "\n") }
+        return texts.filter { text in !ownWords.contains { text.hasPrefix($0) } }.joined(separator: "\n")
     }
+
+    /// How what Claude Code says itself begins: reminders, and commands of its own that came before. It is in blocks of its own, in
+    /// the same message as the person's.
+    private static let ownWords = ["<system-reminder>", "<local-command-", "<command-name>"]
 
     func toolResult(_ id: String) -> String? { toolResults[id] }
 

@@ -23,6 +23,8 @@ package struct Played: Sendable, CustomStringConvertible {
     /// The subagent's id, if a subagent asks.
     package let agent: String?
     package let isStreaming: Bool
+    /// All that was asked, where it is a message.
+    package let body: JSONValue?
 
     init(_ head: RequestHead, _ act: Act, _ request: ModelRequest?) {
         self.request = head
@@ -30,6 +32,7 @@ package struct Played: Sendable, CustomStringConvertible {
         session = Self.session(head, request)
         agent = head.headers[Self.agentHeader]
         isStreaming = request?.isStreaming ?? false
+        body = request?.body
     }
 
     static func session(_ head: RequestHead, _ request: ModelRequest?) -> String {

@@ -99,6 +99,7 @@ package struct TemplateBuilder: Sendable {
         if let current = try? templates.template(order.name).manifest, current.buildID.hasPrefix(prefix) {
             for layer in order.recipe.layers { progress.cached(layer.rawValue) }
             progress.cached("machine")
+            await addAgent(to: current, order, progress)
             return current
         }
         let missing = order.recipe.layers.filter { !layers.has($0, keys[$0]) }
@@ -125,8 +126,25 @@ package struct TemplateBuilder: Sendable {
             try? Files.remove(templates.buildingDirectory(manifest.buildID))
             throw error
         }
+        await addAgent(to: manifest, order, progress)
         await collectLayers()
         return manifest
+    }
+
+    /// Saves the template with an agent that waits, too. Without one it can be used as well: runs take some seconds longer.
+    private func addAgent(to manifest: TemplateManifest, _ order: BuildOrder, _ progress: Progress) async {
+        guard order.recipe.claude != nil, let template = try? templates.build(manifest.buildID, name: manifest.name)
+        else {
+            return
+        }
+        guard templates.withAgent(manifest) == nil else { return progress.cached("agent") }
+        await progress.layer("agent") {
+            do {
+                try await AgentBuild(engine: engine, home: home, templates: templates).run(template)
+            } catch {
+                progress.line("no agent waits in it: \(error)")
+            }
+        }
     }
 
     // MARK: Layers

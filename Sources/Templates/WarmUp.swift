@@ -1,6 +1,7 @@
 import GuestLink
 import HTTP
 import Linux
+import Sandboxes
 import Wire
 
 /// Uses a guest as its first runs will, so that what they need is in its memory when it is saved.

@@ -57,11 +57,13 @@ final class Installation: Sendable {
     /// - Parameters:
     ///   - variables: of the daemon; a nil takes one away.
     ///   - templates: those that it has; machines wait for each.
+    ///   - agents: whether agents wait in them; it takes a machine more, and a processor for seconds.
     ///   - arguments: those with which the daemon is started.
     ///   - starts: whether it is started before `body`.
     static func with(
         variables: [String: String?] = [:],
         templates: Set<String> = ["claude"],
+        agents: Bool = false,
         arguments: [String] = ["--pool", "1"],
         starts: Bool = true,
         _ body: @Sendable @escaping (Installation) async throws -> Void
@@ -72,6 +74,7 @@ final class Installation: Sendable {
             let installation = try Installation(model: model, variables: all.compactMapValues { $0 })
             do {
                 try await installation.linkTemplates(templates)
+                if !agents { try installation.forgetAgents() }
                 if starts { try await installation.start(arguments) }
                 try await body(installation)
             } catch {
@@ -98,6 +101,8 @@ final class Installation: Sendable {
         }
         if let probe = try? Files.read("\(templates)/kvm-probe.json") { try Files.write(probe, to: home.probe) }
     }
+
+    private func forgetAgents() throws { try Files.remove("\(home.templates)/agents") }
 
     // MARK: The daemon
 

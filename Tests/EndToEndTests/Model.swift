@@ -13,6 +13,7 @@ final class Model: Sendable {
     let url: String
     private let scripts = Mutex<[String: ScriptedModelServer]>([:])
     private let heads = Mutex<[String: [RequestHead]]>([:])
+    private let bodies = Mutex<[JSONValue]>([])
 
     private init(url: String) {
         self.url = url
@@ -41,9 +42,14 @@ final class Model: Sendable {
 
     /// Plays `script` to agents that name none: programs that were not written for this test.
     func play(_ script: JSONValue) throws {
-        let server = ScriptedModelServer(script: try Script(document: script)) { _ in }
+        let server = ScriptedModelServer(script: try Script(document: script)) { [self] played in
+            if let body = played.body { bodies.withLock { $0.append(body) } }
+        }
         scripts.withLock { $0[""] = server }
     }
+
+    /// What agents that name no script have asked so far.
+    var asked: [JSONValue] { bodies.withLock { $0 } }
 
     /// The requests that all agents made.
     var requests: [RequestHead] { heads.withLock { $0.values.flatMap(\.self) } }

@@ -1,4 +1,5 @@
 import Linux
+import Sandboxes
 import Testing
 import Wire
 

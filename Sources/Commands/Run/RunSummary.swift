@@ -25,6 +25,7 @@ enum RunSummary {
         parts.append("\(Readable.count(report.usage.total)) tokens")
         if let cost = report.costUSD { parts.append(Readable.dollars(cost)) }
         parts.append(Readable.time(milliseconds: report.durations.total))
+        if report.agentWaited == true { parts.append("agent waited") }
         parts.append("run \(report.id)")
         return parts.joined(separator: " · ")
     }

@@ -40,7 +40,9 @@ final class Hold: Sendable {
         try await end(holder)
     }
 
-    private func begin() async throws -> UInt64 {
+    /// Holds them until ``end()``, or the same of this holder.
+    @discardableResult
+    func begin() async throws -> UInt64 {
         try await turn.withLock { [self] in
             let holder = state.withLock { state in
                 state.next += 1

@@ -138,6 +138,9 @@ final class Processes: Sendable {
         for process in running { await process.signal(SIGKILL) }
     }
 
+    /// Whether something runs that goes on when the guest is released.
+    var hasServices: Bool { running.contains(where: \.isService) }
+
     /// Kills what belongs to the guest's owner, and lets services go on.
     func killOwned() async {
         endSuccessions()

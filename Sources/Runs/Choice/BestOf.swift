@@ -56,6 +56,7 @@ struct BestOf: Sendable {
 
     private func candidates(_ account: Ledger.Account, _ progress: inout RunProgress) async throws -> [RunReport] {
         let (sandbox, _) = try await run.prepare(&progress)
+        let findings = progress.findings
         let fork = try await run.sandboxes.fork(sandbox, ForkRequest(count: count))
         try? await run.sandboxes.kill(sandbox.id)
         progress.sandbox = nil
@@ -73,7 +74,7 @@ struct BestOf: Sendable {
         let start = clock.now
         let reports = await withTaskGroup(of: (Int, RunReport).self) { group in
             for (number, sandbox) in fork.sandboxes.enumerated() {
-                group.addTask { (number, await candidate(in: sandbox, account)) }
+                group.addTask { (number, await candidate(in: sandbox, account, findings)) }
             }
             var reports: [(number: Int, report: RunReport)] = []
             while let (number, report) = await group.next() {
@@ -93,7 +94,11 @@ struct BestOf: Sendable {
     }
 
     /// Lets one agent work, to a report in every case; its sandbox ends with it, unless the winner's is to be kept.
-    private func candidate(in sandbox: Sandbox, _ account: Ledger.Account) async -> RunReport {
+    private func candidate(
+        in sandbox: Sandbox,
+        _ account: Ledger.Account,
+        _ findings: Workspace.Findings
+    ) async -> RunReport {
         var report = RunReport(
             id: "r\(Random.name(16))",
             template: options.template,
@@ -108,7 +113,7 @@ struct BestOf: Sendable {
                 try ResultSchema($0, toolName: options.toolName, toolDescription: options.toolDescription)
             }
             try await run.store.insert(report)
-            let start = Run.Start(sandbox: sandbox, account: account)
+            let start = Run.Start(sandbox: sandbox, account: account, findings: findings)
             report = await makeRun(report.id, options, schema, start).execute(report)
         } catch {
             await Task { try? await run.sandboxes.kill(sandbox.id) }.value
@@ -145,11 +150,11 @@ struct BestOf: Sendable {
         let schema = try ResultSchema(jury.schema, toolName: options.toolName, toolDescription: nil)
         var new = NewSandbox(template: options.template, metadata: ["run": run.id])
         new.keyID = run.key
+        var judging = makeRun(report.id, jury.options(like: options), schema, nil)
+        new.wantsAgent = judging.whyOwnAgent == nil
         let sandbox = try await run.sandboxes.create(new)
-        let start = Run.Start(sandbox: sandbox, account: account)
         let workspace = Workspace(link: sandbox.link, name: options.directory)
-        var judging = makeRun(report.id, jury.options(like: options), schema, start)
-        judging.start = start
+        judging.start = Run.Start(sandbox: sandbox, account: account, findings: Workspace.Findings())
         do {
             try await workspace.make()
             try await workspace.takeBaseline()

@@ -160,6 +160,8 @@ extension SandboxRegistry {
 
         let stay = Stay(in: machine)
         let sandbox = Sandbox(record: record, template: parent.template, stay: stay, line: line, token: token)
+        // Its agent is in the same session as its brothers' until it has forgotten that.
+        if parent.agent.isThere { sandbox.agent.arrive(hasRehearsed: false) }
         try await beforeStep(.tunnels)
         openTunnels(of: sandbox, stay)
         undo.add { [networks] in

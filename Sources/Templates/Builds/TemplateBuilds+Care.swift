@@ -43,8 +43,10 @@ extension TemplateBuilds {
         return try await BlockingPool.run {
             var items: [MeasureTemplates.Item] = []
             for id in templates.builds() {
-                let names = templates.namesOf(id)
-                let name = names.isEmpty ? "foundation \(id.prefix(8))" : names.joined(separator: ", ")
+                let original = templates.original(ofAgentBuild: id)
+                let names = templates.namesOf(original ?? id)
+                var name = names.isEmpty ? "foundation \(id.prefix(8))" : names.joined(separator: ", ")
+                if original != nil { name += " with an agent" }
                 items.append(.init(kind: .template, name: name, bytes: Self.size(templates.directory(id))))
             }
             for name in Files.list(home.images)

@@ -55,6 +55,8 @@ public struct RunReport: Codable, Sendable, Hashable {
         public var collect = 0
         public var teardown = 0
         public var total = 0
+        /// Until the first request to the model, of all that time; nil when there was none.
+        public var firstRequest: Int?
 
         public init() {}
     }
@@ -137,6 +139,10 @@ public struct RunReport: Codable, Sendable, Hashable {
     public var transcript: String?
     /// Whether the sandbox still runs.
     public var kept = false
+    /// Whether the agent had been started before the run, and waited for it.
+    public var agentWaited: Bool?
+    /// Why it had not.
+    public var whyNotWaited: String?
     public var created: Date
     public var prompt: String
     public var resumedFrom: String?
@@ -186,6 +192,8 @@ extension RunReport {
         try container.encode(artifacts, forKey: .artifacts)
         try container.encode(transcript, forKey: .transcript)
         try container.encode(kept, forKey: .kept)
+        try container.encode(agentWaited, forKey: .agentWaited)
+        try container.encode(whyNotWaited, forKey: .whyNotWaited)
         try container.encode(created, forKey: .created)
         try container.encode(prompt, forKey: .prompt)
         try container.encode(resumedFrom, forKey: .resumedFrom)

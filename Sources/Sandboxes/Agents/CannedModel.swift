@@ -6,8 +6,10 @@ import Wire
 /// Enough of the Messages API for the warm-up of a template and no more; ScriptedModel is the one for people. On `/mcp` it
 /// says what a server without tools says.
 package enum CannedModel {
-    static let name = "canned 1"
-    static let farewell = "All is warm."
+    package static let name = "canned 2"
+    package static let farewell = "All is warm."
+    /// A prompt that is answered without tools.
+    package static let briefly = "Say something, briefly."
 
     private static let tools: [(name: String, input: JSONValue)] = [
         ("Bash", ["command": "ls -la && git --version && python3 main.py", "description": "Look around"]),
@@ -31,9 +33,10 @@ package enum CannedModel {
     }
 
     /// The step is read from the conversation, so that a request that is sent again gets the same answer.
-    static func events(for request: JSONValue) -> [UInt8] {
+    package static func events(for request: JSONValue) -> [UInt8] {
         let step = (request["messages"]?.array ?? []).count { $0["role"]?.string == "assistant" }
-        let hasTools = !(request["tools"]?.array ?? []).isEmpty
+        let isBrief = request["messages"]?.text().contains(briefly) ?? false
+        let hasTools = !(request["tools"]?.array ?? []).isEmpty && !isBrief
         let start: JSONValue = [
             "id": .string("msg_\(step)"), "type": "message", "role": "assistant", "model": request["model"] ?? "canned",
             "content": [], "stop_reason": .null, "usage": ["input_tokens": 1, "output_tokens": 1],
@@ -72,7 +75,8 @@ package enum CannedModel {
                 "protocolVersion": request["params"]?["protocolVersion"] ?? "2025-06-18",
                 "capabilities": ["tools": [:]], "serverInfo": ["name": "warm", "version": "1"],
             ]
-        case "tools/list": ["tools": []]
+        case "tools/list":
+            ["tools": [["name": "submit_result", "description": "Warm", "inputSchema": ["type": "object"]]]]
         default: [:]
         }
     }
