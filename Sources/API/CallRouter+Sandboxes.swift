@@ -62,7 +62,7 @@ extension CallRouter {
         on(PauseSandbox.self) { request, _ in
             try await refusing {
                 let sandbox = try sandboxes.sandbox(request.id)
-                try await sandboxes.pause(sandbox)
+                try await sandboxes.pause(sandbox, keepingMemory: request.keepsMemory ?? true)
                 return SandboxInfo(sandbox, sandboxes)
             }
         }

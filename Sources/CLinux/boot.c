@@ -45,6 +45,8 @@ int clinux_load_module(const char *path) {
 
 int clinux_set_hostname(const char *name) { return sethostname(name, strlen(name)); }
 
+int clinux_write_file_system(int descriptor) { return syncfs(descriptor); }
+
 int clinux_set_clock(int64_t seconds, int64_t nanoseconds) {
     struct timespec now = {.tv_sec = seconds, .tv_nsec = nanoseconds};
     return clock_settime(CLOCK_REALTIME, &now);

@@ -57,6 +57,14 @@ extension GuestLink {
         guard answer.head.status < 300 else { throw Self.refusal(answer.head, answer.body) }
     }
 
+    /// The variables that each program of the guest gets.
+    package func variables() async throws -> [String: String] {
+        let head = RequestHead(method: "GET", target: "/envs", headers: calls.headers)
+        let answer = try await http.send(head, limit: 4 << 20)
+        guard answer.head.status == 200 else { throw Self.refusal(answer.head, answer.body) }
+        return try JSONDecoder().decode([String: String].self, from: Data(answer.body))
+    }
+
     /// Makes a streaming call as a user of the guest.
     package func stream<Call: StreamingCall, Result: Sendable>(
         _ call: Call.Type,

@@ -11,18 +11,22 @@ extension GuestLink {
     ///
     /// A machine that `body` makes from this one runs none of them before it has its own identity.
     ///
+    /// - Parameter writesDisk: whether its disk is to have all that they have written.
     /// - Throws: ``CallError`` `unimplemented` for a guest of a template that is too old to know this.
     package func holding<Result: Sendable>(
         within patience: Duration = Self.patience,
+        writesDisk: Bool = false,
         _ body: @Sendable @escaping () async throws -> Result
     ) async throws -> Result {
-        let head = RequestHead(method: "POST", target: GuestProtocol.holdPath, headers: calls.headers)
+        let target = GuestProtocol.holdPath + (writesDisk ? "?sync=1" : "")
+        let head = RequestHead(method: "POST", target: target, headers: calls.headers)
+        let line = writesDisk ? GuestProtocol.heldAndWrittenLine : GuestProtocol.heldLine
         let stream: any ByteStream
         do {
             stream = try await withDeadline(patience) { [http] in
                 let stream = try await http.upgrade(head, to: GuestProtocol.holdUpgrade)
                 do {
-                    try await Self.readHeld(stream)
+                    try await Self.read(line, from: stream)
                 } catch {
                     stream.close()
                     throw error
@@ -43,8 +47,8 @@ extension GuestLink {
         return try await body()
     }
 
-    private static func readHeld(_ stream: any ByteStream) async throws {
-        let expected = Array(GuestProtocol.heldLine.utf8)
+    private static func read(_ text: String, from stream: any ByteStream) async throws {
+        let expected = Array(text.utf8)
         var line: [UInt8] = []
         while line.count < expected.count {
             let bytes = try await stream.read(upTo: expected.count - line.count)

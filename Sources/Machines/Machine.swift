@@ -96,6 +96,14 @@ package struct SavedMachine: Sendable {
         self.state = state
     }
 
+    /// Its disk alone: what can be booted, and not resumed.
+    package var withoutMemory: SavedMachine {
+        guard let change else { return self }
+        var saved = self
+        saved.state = .changed(MachineChange(deviceState: [], memory: CopiedPages([]), layers: change.layers))
+        return saved
+    }
+
     /// What it has become since it was a template.
     package var change: MachineChange? {
         if case .changed(let change) = state { change } else { nil }
@@ -143,6 +151,12 @@ package protocol MachineEngine: Sendable {
     ///
     /// - Throws: ``MachineError/Code/incompatible`` when another engine saved it.
     func prepare(_ saved: SavedMachine, in directory: String) async throws -> any PreparedMachine
+
+    /// Boots a machine on the disk of one that was saved; nothing of its memory is in it. From then on it is like one that was
+    /// resumed from the same template, and is saved like that.
+    ///
+    /// - Parameter commandLine: for its kernel, in place of the plan's.
+    func reboot(_ saved: SavedMachine, commandLine: String, in directory: String) async throws -> any Machine
 
     /// Finds the running machine of `directory` again; nil when it has ended.
     func adopt(_ directory: String) async throws -> (any Machine)?

@@ -17,8 +17,9 @@ struct QEMUCommandLine {
     enum Memory {
         /// A boot: the guest writes into the file, which becomes the template's memory.
         case shared(String)
-        /// A restore: pages come from the template's file, written ones are the machine's own.
-        case copyOnWrite(String)
+        /// Pages come from the template's file, written ones are the machine's own. A restore waits for the state of its devices;
+        /// a boot on a disk that was saved does not.
+        case copyOnWrite(String, waits: Bool)
     }
 
     let name: String
@@ -46,7 +47,7 @@ struct QEMUCommandLine {
             "user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-10.0.2.15:\(GuestProtocol.agentPort)",
             "-device", "virtio-net-device,netdev=net",
         ]
-        if case .copyOnWrite = memory { arguments += ["-incoming", "defer"] }
+        if case .copyOnWrite(_, waits: true) = memory { arguments += ["-incoming", "defer"] }
         return arguments
     }
 
@@ -69,7 +70,7 @@ struct QEMUCommandLine {
         let (path, share) =
             switch memory {
             case .shared(let path): (path, "on")
-            case .copyOnWrite(let path): (path, "off")
+            case .copyOnWrite(let path, _): (path, "off")
             }
         let size = "\(plan.shape.memoryMiB)M"
         return "memory-backend-file,id=memory,size=\(size),mem-path=\(Self.escaped(path)),share=\(share)"

@@ -69,18 +69,48 @@ package struct QEMUEngine: MachineEngine {
         }
     }
 
-    package func prepare(_ saved: SavedMachine, in directory: String) async throws -> any PreparedMachine {
-        guard saved.identity == identity else {
-            throw MachineError(
-                .incompatible,
-                "The saved machine needs \(saved.identity.build) with \(saved.identity.accelerator.rawValue), and this "
-                    + "is \(identity.build) with \(identity.accelerator.rawValue); build the template again"
-            )
+    package func reboot(_ saved: SavedMachine, commandLine: String, in directory: String) async throws -> any Machine {
+        try check(saved)
+        try Files.makeDirectory(directory)
+        do {
+            var saved = saved
+            saved.plan.commandLine = commandLine
+            var (files, disk) = try MachineFiles.make(for: saved, in: directory)
+            let targets = saved.change?.layers ?? []
+            let layers = try disk.places(for: targets.count)
+            for (target, layer) in zip(targets, layers) { try MachineFiles.link(target, to: layer.file, in: directory) }
+            disk.insert(layers)
+            // A kernel asks nothing of the memory that it finds.
+            let line = line(files.plan, .copyOnWrite(MachineFiles.memory, waits: false), disk, in: directory)
+            let process = try await start(line, input: Descriptor.null(), in: directory)
+            do {
+                try await process.qmp.execute("migrate-set-capabilities", QEMUProcess.capabilities)
+                return try await process.machine(QEMUMachine.Origin(identity: identity, files: files, disk: disk))
+            } catch {
+                await process.destroy()
+                throw error
+            }
+        } catch {
+            try? Files.remove(directory)
+            throw error
         }
+    }
+
+    private func check(_ saved: SavedMachine) throws(MachineError) {
+        guard saved.identity != identity else { return }
+        throw MachineError(
+            .incompatible,
+            "The saved machine needs \(saved.identity.build) with \(saved.identity.accelerator.rawValue), and this "
+                + "is \(identity.build) with \(identity.accelerator.rawValue); build the template again"
+        )
+    }
+
+    package func prepare(_ saved: SavedMachine, in directory: String) async throws -> any PreparedMachine {
+        try check(saved)
         try Files.makeDirectory(directory)
         do {
             let (files, disk) = try MachineFiles.make(for: saved, in: directory)
-            let line = line(files.plan, .copyOnWrite(MachineFiles.memory), disk, in: directory)
+            let line = line(files.plan, .copyOnWrite(MachineFiles.memory, waits: true), disk, in: directory)
             // Filled when it is known what is to go on; QEMU reads it from its beginning.
             let state = try Descriptor.unlinkedFile(in: directory)
             let process = try await start(line, input: state, in: directory)

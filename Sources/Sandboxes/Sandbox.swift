@@ -56,7 +56,7 @@ package final class Sandbox: Sendable {
         line = GuestLine()
         self.token = token
         link = GuestLink(line, token: token)
-        journal = GuestJournal(link, start: record.created, known: notes.entries)
+        journal = GuestJournal(link, start: record.created, known: notes.entries, base: notes.base ?? 0)
         restingSamples.withLock { $0 = notes.samples }
         state = Mutex(State(life: SandboxLife(record, as: saved)))
     }

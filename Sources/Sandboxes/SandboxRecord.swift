@@ -39,10 +39,15 @@ package struct Lifecycle: Codable, Sendable, Hashable {
     package var onTimeout: OnTimeout
     /// Whether a request to a paused sandbox lets it run again.
     package var resumesOnTraffic: Bool
+    private var pausesFilesOnly: Bool?
 
-    package init(onTimeout: OnTimeout = .kill, resumesOnTraffic: Bool = false) {
+    /// Whether it is paused with its memory when its time is over.
+    package var keepsMemory: Bool { pausesFilesOnly != true }
+
+    package init(onTimeout: OnTimeout = .kill, resumesOnTraffic: Bool = false, keepsMemory: Bool = true) {
         self.onTimeout = onTimeout
         self.resumesOnTraffic = resumesOnTraffic
+        pausesFilesOnly = keepsMemory ? nil : true
     }
 }
 

@@ -85,7 +85,7 @@ extension SandboxRegistry {
     /// Nothing of a sandbox that is to be kept is lost because it can not be paused at the moment.
     private func pauseWhenDue(_ sandbox: Sandbox) async -> Bool {
         do {
-            try await pause(sandbox)
+            try await pause(sandbox, keepingMemory: sandbox.record.lifecycle.keepsMemory)
         } catch let error as SandboxError where error.code == .paused || error.code == .ended {
             // Somebody else was faster.
         } catch {

@@ -11,6 +11,9 @@ import Wire
 ///     pause    guest's last words ─► processes held ─► machine stands ─► snapshot on disk ─► record: paused ─► machine destroyed, older snapshot gone
 ///     resume   snapshot checked ─► machine ─► clock, entropy ─► record: running ─► tunnels, deadline
 ///
+/// Of a sandbox that was paused without its memory the disk is saved, with all that was written to it, and the machine is booted:
+/// `SandboxRegistry+Reboot`.
+///
 /// The records are the points of no return. Before the first, a daemon that starts again finds the machine and lets it go on;
 /// behind it, what is left of the machine is ended. Likewise the other way. The snapshot is kept while the sandbox goes on, until
 /// there is a newer one: a machine that is lost takes with it only what was not saved.
@@ -19,33 +22,49 @@ extension SandboxRegistry {
     private static let renewalLimit = Duration.seconds(20)
     /// And until its processes stand still.
     private static let holdLimit = Duration.seconds(3)
+    /// And until its disk has all that they have written, too.
+    private static let writeLimit = Duration.seconds(60)
 
     /// Saves a sandbox as it is and ends its machine.
     ///
     /// Once begun it is brought to its end: a guest must not stand still because somebody lost interest.
     ///
+    /// - Parameter keepingMemory: false saves its files alone, and its processes end.
     /// - Throws: ``SandboxError/Code/paused`` when it rests already, ``SandboxError/Code/pauseFailed`` or
     ///   ``SandboxError/Code/noSpace`` when it goes on instead, ``SandboxError/Code/ended``.
-    package func pause(_ sandbox: Sandbox) async throws {
+    package func pause(_ sandbox: Sandbox, keepingMemory: Bool = true) async throws {
         try await Task { [self] in
-            try await sandbox.turning.withLock { try await putToRest(sandbox) }
+            try await sandbox.turning.withLock { try await putToRest(sandbox, keepingMemory) }
         }.value
     }
 
     /// Lets a paused sandbox go on; one that is about to be paused is waited for.
     ///
+    /// - Parameter usingMemory: false has it booted on its disk also where its memory was saved, with all that its processes had
+    ///   written by then.
     /// - Returns: false, and nothing done, when it runs.
     /// - Throws: ``SandboxError/Code/resumeFailed`` when it rests as before, ``SandboxError/Code/ended``.
     @discardableResult
-    package func resume(_ sandbox: Sandbox, living lifetime: ResumedLifetime = .asBefore) async throws -> Bool {
+    package func resume(
+        _ sandbox: Sandbox,
+        living lifetime: ResumedLifetime = .asBefore,
+        usingMemory: Bool = true
+    ) async throws -> Bool {
         try await Task { [self] in
-            try await sandbox.turning.withLock { try await wake(sandbox, lifetime) }
+            try await sandbox.turning.withLock {
+                let hasMemory = sandbox.record.saved?.hasMemory ?? true
+                let wasPaused = try await wake(sandbox, lifetime)
+                guard wasPaused, hasMemory, !usingMemory else { return wasPaused }
+                // What they had written is in the memory that was saved, and not on the disk.
+                try await putToRest(sandbox, false)
+                return try await wake(sandbox, lifetime)
+            }
         }.value
     }
 
     // MARK: To rest
 
-    private func putToRest(_ sandbox: Sandbox) async throws {
+    private func putToRest(_ sandbox: Sandbox, _ keepsMemory: Bool) async throws {
         let previous = sandbox.record.saved
         let stay: Stay
         switch sandbox.change({ $0.pause() }) {
@@ -55,7 +74,7 @@ extension SandboxRegistry {
         }
         let name = "\(sandbox.id).\(Random.name(8))"
         do {
-            let saved = try await save(sandbox, stay, as: name)
+            let saved = try await save(sandbox, stay, as: name, keepsMemory)
             try await beforeTurn(.rest)
             guard sandbox.change({ $0.rest(as: saved) }) else { throw tooLate(sandbox) }
             try await records.update(sandbox)
@@ -68,33 +87,43 @@ extension SandboxRegistry {
         stay.end(.paused)
         await stay.machine.destroy()
         if let previous { try? await snapshots.remove(previous.snapshot) }
-        let notes = RestingNotes(entries: sandbox.journal.known, samples: sandbox.restingSamples.withLock { $0 })
-        await archive.keep(notes, of: sandbox.id)
+        await archive.keep(RestingNotes(sandbox), of: sandbox.id)
     }
 
-    private func save(_ sandbox: Sandbox, _ stay: Stay, as name: String) async throws -> SavedState {
+    private func save(_ sandbox: Sandbox, _ stay: Stay, as name: String, _ keepsMemory: Bool) async throws -> SavedState
+    {
         async let samples = sandbox.samples()
         await sandbox.readLast()
         let last = (try? await samples) ?? []
         sandbox.restingSamples.withLock { $0 = last }
         try await beforeTurn(.suspend)
-        let checkpoint = try await suspend(sandbox, stay)
+        let setting = keepsMemory ? nil : try await setting(of: sandbox)
+        let checkpoint = try await suspend(sandbox, stay, writesDisk: !keepsMemory)
         try await beforeTurn(.save)
-        let manifest = try await snapshots.save(checkpoint.saved, as: name, origin: sandbox.template.origin)
-        return SavedState(snapshot: name, at: manifest.created)
+        let manifest = try await snapshots.save(
+            keepsMemory ? checkpoint.saved : checkpoint.saved.withoutMemory,
+            as: name,
+            origin: sandbox.template.origin,
+            attachment: setting
+        )
+        return SavedState(snapshot: name, at: manifest.created, hasMemory: keepsMemory)
     }
 
     /// Lets the machine stand still, with its processes held: when it goes on they do so once there is new randomness and the
     /// time is right, and not a moment before.
-    private func suspend(_ sandbox: Sandbox, _ stay: Stay) async throws -> Checkpoint {
+    ///
+    /// - Parameter writesDisk: whether the disk is to have all that they have written; a guest that does not answer is not saved
+    ///   then.
+    private func suspend(_ sandbox: Sandbox, _ stay: Stay, writesDisk: Bool) async throws -> Checkpoint {
         let isHeld = Mutex(false)
+        let limit = writesDisk ? Self.writeLimit : Self.holdLimit
         do {
-            return try await sandbox.link.holding(within: Self.holdLimit) {
+            return try await sandbox.link.holding(within: limit, writesDisk: writesDisk) {
                 isHeld.withLock { $0 = true }
                 return try await stay.machine.suspend()
             }
         } catch let error {
-            guard !isHeld.withLock({ $0 }), stay.machine.ended.current == nil else { throw error }
+            guard !isHeld.withLock({ $0 }), !writesDisk, stay.machine.ended.current == nil else { throw error }
             // A guest that does not answer is saved all the same.
             return try await stay.machine.suspend()
         }
@@ -148,12 +177,14 @@ extension SandboxRegistry {
         try await beforeTurn(.open)
         let snapshot = try await snapshots.open(saved.snapshot)
         try await beforeTurn(.prepare)
-        let machine = try await pool.start(from: snapshot.saved)
+        let boot = saved.hasMemory ? nil : Reboot(snapshot)
+        let machine =
+            if let boot { try await start(boot) } else { try await pool.start(from: snapshot.saved) }
         let stay = Stay(in: machine)
         do {
             try await beforeTurn(.identity)
             sandbox.line.lead(to: machine.agentAddress, takesMany: machine.takesManyConnections)
-            try await tell(sandbox, console: machine)
+            if let boot { try await settle(sandbox, stay, boot) } else { try await tell(sandbox, console: machine) }
             try await beforeTurn(.wake)
             let name = stay.machineName
             guard sandbox.change({ $0.wake(in: stay, named: name, living: lifetime, from: Date()) }) else {
@@ -172,7 +203,7 @@ extension SandboxRegistry {
             throw error
         }
         archive.removeNotes(of: sandbox.id)
-        attend(sandbox, stay)
+        if boot == nil { attend(sandbox, stay) } else { watch(sandbox, stay) }
     }
 
     /// Tells a guest that it goes on: what time it is now, and randomness that nobody else who goes on from there has.

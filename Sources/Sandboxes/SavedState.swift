@@ -12,9 +12,14 @@ package enum ResumedLifetime: Sendable, Hashable {
 package struct SavedState: Codable, Sendable, Hashable {
     package var snapshot: String
     package var at: Date
+    /// Whether it is the disk alone: it is booted then, and not resumed.
+    private var isDisk: Bool?
 
-    package init(snapshot: String, at: Date) {
+    package var hasMemory: Bool { isDisk != true }
+
+    package init(snapshot: String, at: Date, hasMemory: Bool = true) {
         self.snapshot = snapshot
         self.at = at
+        isDisk = hasMemory ? nil : true
     }
 }

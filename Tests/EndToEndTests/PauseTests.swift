@@ -101,6 +101,74 @@ struct `a sandbox that is paused` {
         }
     }
 
+    @Test func `with its files alone is booted on them, and is then like any other`() async throws {
+        try await Installation.with(templates: ["base"], starts: false) { martlet in
+            try await Installation.slots.withPermit {
+                try await martlet.start(["--pool", "0"])
+                let volume = try await martlet.controlPlane().ask("POST", "/volumes", #"{"name":"data"}"#)
+                try #require(volume.status == 201, "\(volume.text)")
+                let sandbox = try await martlet.client.call(
+                    CreateSandbox.self,
+                    .init(
+                        template: "base",
+                        environment: ["GREETING": "hello"],
+                        lifetime: 600,
+                        volumes: [.init(name: "data", path: "/mnt/data")]
+                    )
+                )
+                try await martlet.startKeeper(in: sandbox)
+                // Written a moment before, and not yet on the disk.
+                let written = try await martlet.exec(
+                    sandbox,
+                    "sh",
+                    "-c",
+                    "echo kept > /mnt/data/file; echo late > /root/late"
+                )
+                #expect(written.status == .exited(0), "\(written.errorText)")
+                let boot = try await martlet.exec(sandbox, "cat", "/proc/sys/kernel/random/boot_id").text
+
+                let paused = try await martlet.martlet(["sandbox", "pause", "--files-only", sandbox.id])
+                #expect(paused.status == .exited(0), "\(paused.errorText)")
+                let saved = try #require(martlet.savedSnapshots.first)
+                let place = "\(martlet.home.snapshots)/saved/\(saved)"
+                let bytes = Files.list(place).filter { !$0.hasPrefix("layer") }.map {
+                    Files.size("\(place)/\($0)") ?? 0
+                }
+                #expect(bytes.reduce(0, +) < 65_536, "\(bytes)")
+                let resumed = try await martlet.martlet(["sandbox", "resume", sandbox.id])
+                #expect(resumed.status == .exited(0), "\(resumed.errorText)")
+                let script = """
+                    cat /root/disk /root/late /mnt/data/file; echo $GREETING $E2B_SANDBOX_ID; hostname
+                    ls /dev/shm; pgrep -f 'secret[=]'; test -e /run/ask || echo no pipe
+                    """
+                let found = try await martlet.exec(sandbox, "bash", "-c", script)
+                let expected = "on disk\nlate\nkept\nhello \(sandbox.id)\n\(sandbox.id)\nno pipe\n"
+                #expect(found.text == expected, "\(found.text) \(found.errorText)")
+                let again = try await martlet.exec(sandbox, "cat", "/proc/sys/kernel/random/boot_id").text
+                #expect(!again.isEmpty && again != boot)
+
+                // It is found again, forked, and paused with its memory.
+                try await martlet.startKeeper(in: sandbox)
+                let secret = try await martlet.askKeeper(of: sandbox)
+                try await martlet.endDaemon(SIGKILL)
+                try await martlet.start(["--pool", "0"])
+                let fork = try await martlet.martlet(["sandbox", "fork", sandbox.id])
+                #expect(fork.status == .exited(0), "\(fork.errorText)")
+                for round in 1...2 {
+                    #expect(try await martlet.martlet(["sandbox", "pause", sandbox.id]).status == .exited(0))
+                    #expect(try await martlet.martlet(["sandbox", "resume", sandbox.id]).status == .exited(0))
+                    #expect(try await martlet.askKeeper(of: sandbox) == [secret[0], "\(round + 1)"])
+                }
+                let child = try #require(try await martlet.sandboxes().first { $0.id != sandbox.id })
+                #expect(try await martlet.askKeeper(of: child) == [secret[0], "2"])
+                for entry in [child, sandbox] {
+                    #expect(try await martlet.martlet(["kill", entry.id]).status == .exited(0))
+                }
+                #expect(martlet.savedSnapshots.isEmpty)
+            }
+        }
+    }
+
     @Test(arguments: [SIGKILL, SIGINT])
     func `outlives its daemon`(_ signal: Int32) async throws {
         try await Installation.with(starts: false) { martlet in
@@ -112,7 +180,7 @@ struct `a sandbox that is paused` {
                 )
                 try await martlet.startKeeper(in: sandbox)
                 let secret = try await martlet.askKeeper(of: sandbox)
-                let paused = try await martlet.client.call(PauseSandbox.self, SandboxReference(id: sandbox.id))
+                let paused = try await martlet.client.call(PauseSandbox.self, .init(id: sandbox.id))
                 let logs = try await martlet.client.call(ReadSandboxLogs.self, .init(id: sandbox.id))
                 #expect(!logs.entries.isEmpty)
                 try await martlet.endDaemon(signal)
@@ -137,7 +205,7 @@ struct `a sandbox that is paused` {
                 let sandbox = try await martlet.client.call(CreateSandbox.self, .init(template: "claude"))
                 try await martlet.startKeeper(in: sandbox)
                 let reference = SandboxReference(id: sandbox.id)
-                let saved = try await martlet.client.call(PauseSandbox.self, reference).saved
+                let saved = try await martlet.client.call(PauseSandbox.self, .init(id: reference.id)).saved
                 for isDaemonThere in [true, false] {
                     let running = try await martlet.client.call(ResumeSandbox.self, .init(id: sandbox.id)).sandbox
                     _ = try await martlet.exec(running, "sh", "-c", "echo later > /root/disk; sync")

@@ -89,6 +89,13 @@ struct `a template of one's own` {
         #expect(changed.errorText.contains("CACHED 7") && changed.errorText.contains("STEP 10"), "\(changed.errorText)")
         #expect(try await output("cat /var/tmp/more", in: "mine") == ["more"])
         let martlet = try shared()
+        let sandbox = try await martlet.client.call(CreateSandbox.self, .init(template: "mine", lifetime: 600))
+        #expect(try await martlet.martlet(["sandbox", "pause", "--files-only", sandbox.id]).status.isSuccess)
+        #expect(try await martlet.martlet(["sandbox", "resume", sandbox.id]).status.isSuccess)
+        // Its server was started anew.
+        let served = try await martlet.exec(sandbox, "sh", "-c", "until curl -sf localhost:8000/f7; do sleep 0.1; done")
+        #expect(served.text == "7", "\(served.errorText)")
+        #expect(try await martlet.martlet(["kill", sandbox.id]).status.isSuccess)
         #expect(try await martlet.martlet(["template", "tag", "mine", "kept"]).status.isSuccess)
         #expect(try pointee("mine:kept") == pointee("mine"))
         #expect(try await martlet.martlet(["template", "logs", "mine"]).text.contains("the template is ready"))

@@ -35,6 +35,18 @@ private func entry(_ sequence: UInt64, at seconds: Double = 1001, _ text: String
         #expect(buffer.entries.map(\.time.timeIntervalSince1970) == [1000, 1500, 1500, 2000])
     }
 
+    @Test func `counts on where its guest was booted anew, also for the next daemon`() {
+        var buffer = JournalBuffer(start: start)
+        buffer.add([entry(1), entry(2)])
+        buffer.beginAgain()
+        #expect(buffer.lastOfGuest == 0)
+        #expect(buffer.add([entry(1)]) == 1)
+        var next = JournalBuffer(start: start, known: buffer.entries, base: buffer.base)
+        #expect(next.lastOfGuest == 1)
+        #expect(next.add([entry(1), entry(2), entry(.max)]) == 1)
+        #expect(next.entries.map(\.sequence) == [1, 2, 3, 4])
+    }
+
     @Test func `cuts a long line, and forgets the oldest of many`() {
         var buffer = JournalBuffer(start: start)
         buffer.add([entry(1, String(repeating: "x", count: 100_000))])

@@ -80,6 +80,9 @@ final class QuietEngine: MachineEngine {
     func prepare(_ saved: SavedMachine, in directory: String) async throws -> any PreparedMachine {
         throw MachineError(.incompatible, "A quiet machine can not be prepared")
     }
+    func reboot(_ saved: SavedMachine, commandLine: String, in directory: String) async throws -> any Machine {
+        throw MachineError(.incompatible, "A quiet machine can not be booted again")
+    }
     func adopt(_ directory: String) async throws -> (any Machine)? { nil }
     func sweep(_ root: String, keeping kept: Set<String>) async -> [String] { [] }
 }

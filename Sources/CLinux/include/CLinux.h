@@ -158,6 +158,8 @@ int64_t clinux_tsc_khz(void);
 int clinux_load_module(const char *path);
 int clinux_set_hostname(const char *name);
 int clinux_set_clock(int64_t seconds, int64_t nanoseconds);
+/// Writes what is not yet on the disk of the file system that `descriptor` is on.
+int clinux_write_file_system(int descriptor);
 /// Adds entropy to the kernel's pool, counts it, and makes the generator use it at once.
 int clinux_add_entropy(const void *bytes, size_t length);
 int clinux_interface_up(const char *name, uint32_t address, uint32_t netmask);

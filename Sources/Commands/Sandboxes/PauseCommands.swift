@@ -11,13 +11,18 @@ enum PauseCommands {
         discussion: """
             Processes, terminals, files and memory are kept on disk, which is all that a paused sandbox takes. It stays until it \
             is resumed or killed, also when the daemon or the computer ends. Connections to it are cut.
+
+            With '--files-only' its processes end and its memory is thrown away; when it is resumed it is booted, and the start \
+            command of its template runs anew.
             """,
         examples: [.init("martlet sandbox pause i3k9", "Come back to it tomorrow")],
+        options: [.flag("--files-only", "Keep the disk and nothing of the memory")],
         arguments: [Positional("ID", "The sandboxes", kind: .repeated(isRequired: true))]
     ) { invocation in
+        let keepsMemory: Bool? = invocation.flag("--files-only") ? false : nil
         let daemon = try await DaemonConnection.open(Surroundings(invocation))
         return await Status.ofEach(invocation.values("ID")) { id in
-            _ = try await daemon.client.call(PauseSandbox.self, SandboxReference(id: id))
+            _ = try await daemon.client.call(PauseSandbox.self, .init(id: id, keepsMemory: keepsMemory))
         }
     }
 

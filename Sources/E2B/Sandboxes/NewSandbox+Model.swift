@@ -37,7 +37,6 @@ extension NewSandbox {
             allowsInternet: model.allowInternetAccess,
             otherwise: standard
         )
-        if model.autoPauseMemory == false { throw RESTError.withoutMemory }
         if model.iam?.tokens?.isEmpty == false { throw RESTError.missing("identity tokens ('iam')") }
 
         self.init(
@@ -49,6 +48,10 @@ extension NewSandbox {
         self.owner = owner
         ingress = wishes.ingress
         egress = wishes.egress
-        lifecycle = Lifecycle(onTimeout: pauses ? .pause : .kill, resumesOnTraffic: resumes)
+        lifecycle = Lifecycle(
+            onTimeout: pauses ? .pause : .kill,
+            resumesOnTraffic: resumes,
+            keepsMemory: model.autoPauseMemory ?? true
+        )
     }
 }

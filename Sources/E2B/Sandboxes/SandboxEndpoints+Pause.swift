@@ -7,9 +7,8 @@ extension SandboxEndpoints {
     func pause(_ request: Request) async throws -> Answer {
         let model = try await request.body(PauseModel.self, absent: PauseModel())
         let sandbox = try find(request)
-        guard model.memory != false else { throw RESTError.withoutMemory }
         do {
-            try await sandboxes.pause(sandbox)
+            try await sandboxes.pause(sandbox, keepingMemory: model.memory ?? true)
         } catch let error as SandboxError where error.code == .paused {
             throw RESTError(409, "Error pausing sandbox - sandbox '\(sandbox.id)' is already paused")
         } catch let error as SandboxError where error.code == .ended {
@@ -41,20 +40,10 @@ extension SandboxEndpoints {
     /// - Returns: whether it was paused.
     private func resume(_ request: Request, _ lifetime: Duration, memory: Bool?) async throws -> Bool {
         let sandbox = try find(request)
-        if memory == false, sandbox.condition == .paused { throw RESTError.withoutMemory }
         do {
-            return try await sandboxes.resume(sandbox, living: .anew(lifetime))
+            return try await sandboxes.resume(sandbox, living: .anew(lifetime), usingMemory: memory ?? true)
         } catch let error as SandboxError where error.code == .ended {
             throw RESTError.noSandbox(request["id"])
         }
     }
-}
-
-extension RESTError {
-    /// In the hosted service's terms, for teams that do not have it.
-    static let withoutMemory = RESTError(
-        400,
-        "This version of Martlet pauses sandboxes with their memory only",
-        errorCode: "snapshot_filesystem_only_disabled"
-    )
 }

@@ -88,7 +88,7 @@ struct SandboxView: Sendable {
                 autoResume: record.lifecycle.resumesOnTraffic,
                 onTimeout: record.lifecycle.onTimeout.rawValue
             ),
-            pauseMode: state == .paused ? "full" : nil,
+            pauseMode: state == .paused ? (record.saved?.hasMemory == false ? "filesystem" : "full") : nil,
             volumeMounts: volumeMounts
         )
     }

@@ -30,7 +30,14 @@ extension SandboxEndpoints {
     func keep(_ request: Request) async throws -> Answer {
         let model = try await request.body(SnapshotRequestModel.self, absent: SnapshotRequestModel())
         let sandbox = try find(request)
-        guard model.memory != false else { throw RESTError.withoutMemory }
+        guard model.memory != false else {
+            // In the hosted service's terms, for teams that do not have it.
+            throw RESTError(
+                400,
+                "Snapshots of sandboxes that go on are kept with their memory only",
+                errorCode: "snapshot_filesystem_only_disabled"
+            )
+        }
         var name: String?
         if let given = model.name {
             guard let reference = TemplateReference(given, for: request.caller), TemplateName.isDefault(reference.tag)

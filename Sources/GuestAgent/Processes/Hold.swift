@@ -1,3 +1,5 @@
+import CLinux
+import Glibc
 import HTTP
 import Linux
 import Synchronization
@@ -28,9 +30,19 @@ final class Hold: Sendable {
             throw HTTPError(426, "A hold needs 'Upgrade: \(GuestProtocol.holdUpgrade)'")
         }
         let holder = try await begin()
+        let wantsWriting = exchange.request.query["sync"] != nil
+        if wantsWriting {
+            do {
+                try await BlockingPool.run { try Self.writeDisk() }
+            } catch {
+                try await end(holder)
+                throw error
+            }
+        }
         do {
             let host = try await exchange.upgrade(to: GuestProtocol.holdUpgrade)
-            try await host.write(Array(GuestProtocol.heldLine.utf8))
+            let line = wantsWriting ? GuestProtocol.heldAndWrittenLine : GuestProtocol.heldLine
+            try await host.write(Array(line.utf8))
             // Nothing is said here but the end.
             guard try await host.read(upTo: 1).isEmpty else { throw HTTPError(400, "A hold is ended by its end alone") }
         } catch {
@@ -76,6 +88,12 @@ final class Hold: Sendable {
             }
             if isHeld { try await set(false) }
         }
+    }
+
+    /// The root's alone: what is mounted from elsewhere may wait for who is held.
+    private static func writeDisk() throws {
+        let root = try Descriptor.open("/", O_RDONLY | O_DIRECTORY)
+        try check("write the disk") { clinux_write_file_system(root.raw) }
     }
 
     private func set(_ isFrozen: Bool) async throws {

@@ -16,12 +16,20 @@ package final class GuestJournal: Sendable {
     /// Held while the guest is asked, so that each entry is fetched once.
     private let reading = AsyncLock()
 
-    /// - Parameter known: what was read by an earlier daemon.
-    init(_ link: GuestLink, start: Date, known: [JournalEntry] = []) {
+    /// - Parameters:
+    ///   - known: what was read by an earlier daemon.
+    ///   - base: where the guest that is there began to count.
+    init(_ link: GuestLink, start: Date, known: [JournalEntry] = [], base: UInt64 = 0) {
         self.link = link
-        var buffer = JournalBuffer(start: start)
-        buffer.add(known)
-        self.buffer = Mutex(buffer)
+        buffer = Mutex(JournalBuffer(start: start, known: known, base: base))
+    }
+
+    /// Where the guest that is there began to count.
+    var base: UInt64 { buffer.withLock { $0.base } }
+
+    /// The guest was booted anew, and counts from 1.
+    func beginAgain() {
+        buffer.withLock { $0.beginAgain() }
     }
 
     /// All that is known, the oldest first, after asking the guest for what is new.
@@ -38,7 +46,7 @@ package final class GuestJournal: Sendable {
         try await reading.withLock { [self] in
             var left = JournalBuffer.entryLimit
             while left > 0 {
-                let after = buffer.withLock { $0.last }
+                let after = buffer.withLock { $0.lastOfGuest }
                 let page = try await link.journal(after: after, limit: Self.page)
                 let added = buffer.withLock { $0.add(page) }
                 if added < Self.page { return }

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Linux
+import Synchronization
 import Wire
 
 /// What a sandbox said of itself before it was paused: `logs/ID.resting`.
@@ -9,6 +10,16 @@ import Wire
 struct RestingNotes: Codable, Sendable {
     var entries: [JournalEntry] = []
     var samples: [MetricSample] = []
+    /// Where its guest began to count the entries; nil is at their beginning.
+    var base: UInt64?
+
+    init() {}
+
+    init(_ sandbox: Sandbox) {
+        entries = sandbox.journal.known
+        samples = sandbox.restingSamples.withLock { $0 }
+        base = sandbox.journal.base
+    }
 }
 
 extension JournalArchive {

@@ -1,8 +1,18 @@
 /// Saves a sandbox as it is, its processes and files and memory, and ends its machine; answered when all of it is on disk.
 public enum PauseSandbox: UnaryCall {
     public static let name = "martlet.v1.Sandboxes/Pause"
-    public typealias Request = SandboxReference
     public typealias Response = SandboxInfo
+
+    public struct Request: Codable, Sendable, Hashable {
+        public var id: String
+        /// False saves its files alone: its processes end, and it is booted when it is resumed.
+        public var keepsMemory: Bool?
+
+        public init(id: String, keepsMemory: Bool? = nil) {
+            self.id = id
+            self.keepsMemory = keepsMemory
+        }
+    }
 }
 
 /// Lets a paused sandbox go on as if nothing had been; answered when its guest has answered.

@@ -90,6 +90,8 @@ public enum GuestProtocol {
     public static let holdPath = "/martlet/hold"
     public static let holdUpgrade = "martlet-hold"
     public static let heldLine = "held\n"
+    /// What is said in its place, where the query has `sync`, when the disk has all that they have written, too.
+    public static let heldAndWrittenLine = "held, and written\n"
     /// A file of the guest whose content changes each time a saved machine goes on: whoever keeps a random generator of its
     /// own seeds it anew then.
     public static let generationFile = "/run/martlet/generation"

@@ -102,16 +102,26 @@ extension Martlet {
             }
         }
 
-        @Test func `of the files alone is refused by name`() async throws {
+        @Test func `of the files alone is told by name, and ends with a boot`() async throws {
             let plane = try await shared().controlPlaneOfItsOwn()
-            try await plane.withSandbox { id in
-                let refused = try await plane.ask("POST", "/sandboxes/\(id)/pause", #"{"memory":false}"#)
-                #expect(refused.status == 400)
-                #expect(refused.json["error_code"]?.string == "snapshot_filesystem_only_disabled")
-                let body = #"{"templateID":"claude","autoPause":true,"autoPauseMemory":false}"#
-                #expect(try await plane.ask("POST", "/v2/sandboxes", body).status == 400)
-                #expect(try await plane.info(id)["state"]?.string == "running")
+            let body = #"{"templateID":"claude","timeout":1,"autoPause":true,"autoPauseMemory":false}"#
+            let made = try await plane.ask("POST", "/v2/sandboxes", body)
+            try #require(made.status == 201, "\(made.text)")
+            let id = try #require(made.json["sandboxID"]?.string)
+            let mode = try await retrying(every: .milliseconds(100), for: .seconds(60)) {
+                try await plane.info(id)["pauseMode"]?.string
             }
+            #expect(mode == "filesystem")
+            #expect(try await plane.ask("POST", "/sandboxes/\(id)/connect", #"{"timeout":300}"#).status == 201)
+            #expect(try await plane.info(id)["state"]?.string == "running")
+            // Its memory is there then, and not wanted.
+            #expect(try await plane.ask("POST", "/sandboxes/\(id)/pause", #"{"memory":true}"#).status == 204)
+            #expect(try await plane.info(id)["pauseMode"]?.string == "full")
+            let resumed = try await plane.ask("POST", "/sandboxes/\(id)/resume", #"{"timeout":300,"memory":false}"#)
+            #expect(resumed.status == 201, "\(resumed.text)")
+            #expect(try await plane.ask("POST", "/sandboxes/\(id)/pause", #"{"memory":false}"#).status == 204)
+            #expect(try await plane.info(id)["pauseMode"]?.string == "filesystem")
+            #expect(try await plane.ask("DELETE", "/sandboxes/\(id)").status == 204)
         }
     }
 }
