@@ -31,6 +31,7 @@ extension CallRouter {
                     onTimeout: request.pausesOnTimeout == true ? .pause : .kill,
                     resumesOnTraffic: request.resumesOnTraffic ?? false
                 )
+                new.lifecycle.idleLimit = request.idleLimit.map { max(1, min($0, 1e7)) }
                 // Saving takes a moment of the sandbox's time.
                 new.checkpointInterval = request.checkpointInterval.map { .seconds(max(1, min($0, 1e7))) }
                 new.volumes = try await volumes.mounts(request.volumes ?? [], owner: new.owner)

@@ -81,14 +81,5 @@ enum Proc {
         try? file?.writeAll(Array("5".utf8))
     }
 
-    /// Seconds of processor time that a process has used.
-    static func processorTime(_ pid: Int32) -> Double? {
-        let stat = text("/proc/\(pid)/stat")
-        guard let close = stat.lastIndex(of: ")") else { return nil }
-        let fields = stat[stat.index(after: close)...].split(separator: " ")
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }
-        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
-    }
-
     static var load: String { text("/proc/loadavg").split(separator: " ").first.map(String.init) ?? "unknown" }
 }

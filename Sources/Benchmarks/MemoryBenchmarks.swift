@@ -25,10 +25,10 @@ struct MemoryBenchmarks: Sendable {
         }
         try await daemon.awaitPool()
         let period = Duration.seconds(isQuick ? 2 : 5)
-        let before = sandboxes.map { Proc.processorTime($0.processID) ?? 0 }
+        let before = sandboxes.map { ProcessorTime.seconds(of: $0.processID) ?? 0 }
         try await EventLoop.shared.sleep(for: period)
         for (sandbox, before) in zip(sandboxes, before) {
-            let time = (Proc.processorTime(sandbox.processID) ?? 0) - before
+            let time = (ProcessorTime.seconds(of: sandbox.processID) ?? 0) - before
             busy.values.append(100 * time / (period / .seconds(1)))
         }
         used.values = sandboxes.compactMap { Proc.privateMemory($0.processID) }

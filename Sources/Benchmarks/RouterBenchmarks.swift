@@ -38,14 +38,14 @@ struct RouterBenchmarks: Sendable {
         var last = Measurement("router.\(id).p99", "  the slowest hundredth waits", .microseconds)
         var cost = Measurement("router.\(id).cpu", "  its processor time for a request", .microseconds)
         for round in 0...(isQuick ? 1 : 3) {
-            let before = Proc.processorTime(process.child.pid) ?? 0
+            let before = ProcessorTime.seconds(of: process.child.pid) ?? 0
             // The first one opens connections, and is left out.
             let seconds = round == 0 ? 1 : 4
             let load = try await Load.run(port: process.port, connections: Self.connections, seconds: seconds)
             if round == 0 { continue }
             rate.values.append(load.rate)
             last.values.append(load.p99)
-            let used = (Proc.processorTime(process.child.pid) ?? 0) - before
+            let used = (ProcessorTime.seconds(of: process.child.pid) ?? 0) - before
             if load.requests > 0 { cost.values.append(used / Double(load.requests) * 1_000_000) }
             if load.errors > 0 { rate.note = "\(load.errors) requests failed" }
         }

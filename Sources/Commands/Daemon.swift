@@ -29,7 +29,7 @@ struct DaemonOptions: Sendable {
     /// Whether another command started it: then it takes another port when its own is in use, and ends when it is idle.
     var isBackground: Bool
     /// How many machines wait per template.
-    var poolSize: Int
+    var poolSize: PoolSize
     /// How many sandboxes each owner of a key may have at once; nil is without limit.
     var sandboxesPerOwner: Int?
     /// Nil: found out by trying.

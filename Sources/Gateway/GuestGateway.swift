@@ -150,23 +150,35 @@ package final class GuestGateway: Sendable {
 
     /// Serves one connection of a guest until it ends.
     ///
-    /// - Parameter key: the id of the API key that the sandbox was made with, which pays where no run does.
-    package func carry(sandboxID: String, key: String?, _ tunnel: TunnelOpening, _ stream: any ByteStream) async {
+    /// - Parameters:
+    ///   - key: the id of the API key that the sandbox was made with, which pays where no run does.
+    ///   - during: called with each answer, from the request's arrival to the answer's end.
+    package func carry(
+        sandboxID: String,
+        key: String?,
+        _ tunnel: TunnelOpening,
+        _ stream: any ByteStream,
+        during: @escaping @Sendable (_ answer: () async throws -> Void) async throws -> Void = { try await $0() }
+    ) async {
         guard tunnel.port == GuestProtocol.gatewayPort else { return stream.close() }
         let standing = standingModel(sandboxID, key: key)
         let server = HTTPServer { [self] exchange in
-            let opening = openings.withLock { $0[sandboxID] }
-            if exchange.request.path == "/mcp" {
-                guard let results = opening?.results else {
-                    throw HTTPError(404, "No run with a result tool goes on here")
-                }
-                try await results.handle(exchange)
-            } else if let opening {
-                try await opening.answer(exchange)
-            } else {
-                try await standing.handle(exchange)
-            }
+            try await during { try await answer(exchange, sandboxID, standing) }
         }
         await server.serve(stream)
+    }
+
+    private func answer(_ exchange: Exchange, _ sandboxID: String, _ standing: ModelEndpoint) async throws {
+        let opening = openings.withLock { $0[sandboxID] }
+        if exchange.request.path == "/mcp" {
+            guard let results = opening?.results else {
+                throw HTTPError(404, "No run with a result tool goes on here")
+            }
+            try await results.handle(exchange)
+        } else if let opening {
+            try await opening.answer(exchange)
+        } else {
+            try await standing.handle(exchange)
+        }
     }
 }

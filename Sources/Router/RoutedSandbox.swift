@@ -12,6 +12,8 @@ package struct RoutedSandbox: Sendable {
     package let link: GuestLink
     /// Returns as soon as the sandbox begins to end, or rests.
     package let waitForEnd: @Sendable () async throws -> Void
+    /// Who uses it; for those that are looked up in a registry.
+    private var use: SandboxUse?
     /// What is said then of a connection that was cut.
     var absence: @Sendable () -> Refusal
 
@@ -35,9 +37,16 @@ package struct RoutedSandbox: Sendable {
             _ = try await stay.ending.value()
         }
         absence = { [id] in stay.ending.current == .paused ? .paused(id) : .notFound(id) }
+        use = sandbox.use
         let record = sandbox.record
         ingress = record.ingress ?? IngressPolicy()
         trafficToken = record.trafficToken.map { Secret($0) }
+    }
+
+    /// Counts it as used as long as `body` lasts.
+    func using(_ body: () async throws -> Void) async throws {
+        guard let use else { return try await body() }
+        try await use.during(body)
     }
 }
 

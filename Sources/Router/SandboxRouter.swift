@@ -96,7 +96,8 @@ package final class SandboxRouter: Sendable {
             isAgent
             ? .agent(sandbox.link)
             : .port(traffic.client(of: port, isSecure: sandbox.ingress.tlsPorts.contains(port)))
-        try await Carriage(exchange: exchange, head: head, way: way, port: port, sandbox: sandbox, limits: limits).run()
+        let carriage = Carriage(exchange: exchange, head: head, way: way, port: port, sandbox: sandbox, limits: limits)
+        try await sandbox.using { try await carriage.run() }
     }
 
     /// Refuses a request without the token, where a sandbox's ports are not open to everyone.

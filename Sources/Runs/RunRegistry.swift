@@ -45,7 +45,9 @@ package final class RunRegistry: Sendable {
         self.hasCredential = hasCredential
         store = RunStore(database: database, home: home)
         sandboxes.carryConnections { sandbox, opening, stream in
-            await gateway.carry(sandboxID: sandbox.id, key: sandbox.record.keyID, opening, stream)
+            await gateway.carry(sandboxID: sandbox.id, key: sandbox.record.keyID, opening, stream) { answer in
+                try await sandbox.use.during(answer)
+            }
         }
     }
 

@@ -35,6 +35,9 @@ final class MachinePool: Sendable {
         /// The starts in flight, so that a close can wait for them.
         var starts: [UInt64: Task<Void, Never>] = [:]
         var nextStart: UInt64 = 0
+        var demands: [String: PoolDemand] = [:]
+        /// Ends machines that nobody needs any more.
+        var keeper: Task<Void, Never>?
         var isClosed = false
     }
 
@@ -44,18 +47,20 @@ final class MachinePool: Sendable {
     private static let agentRefillDelay = Duration.seconds(4)
     /// Machines with an agent that waits: each takes as much memory as several others.
     private static let mostAgents = 1
+    /// How often it is looked whether too many wait.
+    private static let trimInterval = Duration.seconds(60)
     /// How long a guest may take to rehearse, on a host that is busy with others.
     private static let rehearsalLimit = Duration.seconds(90)
 
     private let engine: any MachineEngine
     private let root: String
-    private let size: Int
+    private let size: PoolSize
     private let state = Mutex(State())
     private let closing = Latch<Void>()
     /// Starts of machines in flight at once: more than this only makes each of them slower.
     private let starts = AsyncSemaphore(4)
 
-    init(engine: any MachineEngine, home: Home, size: Int) {
+    init(engine: any MachineEngine, home: Home, size: PoolSize) {
         self.engine = engine
         root = home.machines
         self.size = size
@@ -63,6 +68,8 @@ final class MachinePool: Sendable {
 
     /// Takes a waiting machine of `template`, or starts one.
     func take(_ template: Template) async throws -> PooledMachine {
+        let now = ContinuousClock.now
+        state.withLock { $0.demands[template.manifest.buildID, default: PoolDemand(since: now)].noteTake(at: now) }
         while true {
             let waiting = state.withLock { $0.waiting[template.manifest.buildID]?.popLast() }
             guard let waiting else { break }
@@ -138,12 +145,44 @@ final class MachinePool: Sendable {
         let build = template.manifest.buildID
         let missing = state.withLock { state in
             guard !state.isClosed, !state.dropped.contains(build) else { return 0 }
-            let size = template.manifest.agent == nil ? size : min(size, Self.mostAgents)
+            let now = ContinuousClock.now
+            let wanted = state.demands[build, default: PoolDemand(since: now)].size(size, at: now)
+            let size = template.manifest.agent == nil ? wanted : min(wanted, Self.mostAgents)
             let missing = max(0, size - (state.waiting[build]?.count ?? 0) - (state.filling[build] ?? 0))
             state.filling[build, default: 0] += missing
             return missing
         }
         for _ in 0..<missing { startOne(template, after: delay) }
+        if missing > 0, case .byUse = size { appointKeeper() }
+    }
+
+    /// Has somebody look now and then whether more machines wait than were needed of late.
+    private func appointKeeper() {
+        state.withLock { state in
+            guard state.keeper == nil, !state.isClosed else { return }
+            // The task's owner is the pool: `close()` ends it, and waits for it.
+            state.keeper = Task { [weak self] in
+                while let closing = self?.closing {
+                    if (try? await withDeadline(Self.trimInterval) { try await closing.value() }) != nil { return }
+                    await self?.trim(at: .now)
+                }
+            }
+        }
+    }
+
+    /// Ends the machines that wait and are more than were needed of late.
+    func trim(at now: ContinuousClock.Instant) async {
+        let surplus = state.withLock { state in
+            var surplus: [PooledMachine] = []
+            for (build, waiting) in state.waiting {
+                let wanted = state.demands[build, default: PoolDemand(since: now)].size(size, at: now)
+                guard waiting.count > wanted else { continue }
+                surplus += waiting.prefix(waiting.count - wanted)
+                state.waiting[build] = Array(waiting.suffix(wanted))
+            }
+            return surplus
+        }
+        for machine in surplus { await machine.machine.destroy() }
     }
 
     private func startOne(_ template: Template, after delay: Duration) {
@@ -192,7 +231,8 @@ final class MachinePool: Sendable {
         let (dropped, starts) = state.withLock { state in
             state.isClosed = true
             defer { state.waiting = [:] }
-            return (state.waiting.values.flatMap { $0 }, Array(state.starts.values))
+            let tasks = Array(state.starts.values) + (state.keeper.map { [$0] } ?? [])
+            return (state.waiting.values.flatMap { $0 }, tasks)
         }
         for waiting in dropped { await waiting.machine.destroy() }
         for start in starts { await start.value }

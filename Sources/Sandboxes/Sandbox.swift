@@ -25,6 +25,8 @@ package final class Sandbox: Sendable {
     /// Set when the sandbox has ended and nothing is left of it.
     package let ended = Latch<StopReason>()
     let turning = AsyncLock()
+    /// Who uses it, for those that are paused when nobody does.
+    package let use = SandboxUse()
     /// The one that waits in it, from its template.
     package let agent = AgentPlace()
 

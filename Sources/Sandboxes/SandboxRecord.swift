@@ -40,6 +40,8 @@ package struct Lifecycle: Codable, Sendable, Hashable {
     /// Whether a request to a paused sandbox lets it run again.
     package var resumesOnTraffic: Bool
     private var pausesFilesOnly: Bool?
+    /// After how many seconds in which nobody uses it, it is paused; nil is never.
+    package var idleLimit: Double?
 
     /// Whether it is paused with its memory when its time is over.
     package var keepsMemory: Bool { pausesFilesOnly != true }

@@ -67,6 +67,11 @@ extension SandboxRegistry {
     /// - Returns: whether the sandbox has ended, or rests.
     @discardableResult
     private func expire(_ sandbox: Sandbox) async -> Bool {
+        if let limit = sandbox.record.lifecycle.idleLimit, let idle = sandbox.idleTime, idle >= .seconds(limit),
+            sandbox.condition == .running
+        {
+            return await pauseWhenDue(sandbox) { sandbox.use.note() }
+        }
         switch sandbox.record.lifecycle.onTimeout {
         case .kill:
             switch await sandbox.expire() {
@@ -78,19 +83,21 @@ extension SandboxRegistry {
         case .pause:
             guard sandbox.condition == .running else { return true }
             guard sandbox.change({ $0.isDue(at: Date()) }) else { return false }
-            return await pauseWhenDue(sandbox)
+            return await pauseWhenDue(sandbox) {
+                _ = sandbox.change { $0.moveEnd { _ in Date(timeIntervalSinceNow: Self.timeToRetry) } }
+            }
         }
     }
 
     /// Nothing of a sandbox that is to be kept is lost because it can not be paused at the moment.
-    private func pauseWhenDue(_ sandbox: Sandbox) async -> Bool {
+    private func pauseWhenDue(_ sandbox: Sandbox, orElse putOff: () -> Void) async -> Bool {
         do {
             try await pause(sandbox, keepingMemory: sandbox.record.lifecycle.keepsMemory)
         } catch let error as SandboxError where error.code == .paused || error.code == .ended {
             // Somebody else was faster.
         } catch {
             log("sandbox \(sandbox.id): its time is over, and it could not be paused: \(error)")
-            _ = sandbox.change { $0.moveEnd { _ in Date(timeIntervalSinceNow: Self.timeToRetry) } }
+            putOff()
             watchDeadline(of: sandbox)
         }
         return true
@@ -102,8 +109,7 @@ extension SandboxRegistry {
         sandbox.setWatch(
             Task(executorPreference: EventLoop.shared) { [weak self, weak sandbox] in
                 // Looked up anew each time: held over the wait, a sandbox would outlive its end.
-                while let ends = sandbox?.record.ends {
-                    let left = ends.timeIntervalSinceNow
+                while let left = sandbox?.secondsLeft {
                     if left <= 0 {
                         guard let self, let sandbox, await !expire(sandbox) else { return }
                         continue

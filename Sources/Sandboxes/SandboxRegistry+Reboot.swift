@@ -45,6 +45,9 @@ extension SandboxRegistry {
     private static let bootLimit = Duration.seconds(120)
     /// And until it has taken its identity.
     private static let identityLimit = Duration.seconds(20)
+    /// A guest that is saved before it has this clock may be without one when it goes on.
+    private static let clock = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+    private static let clockLimit = Duration.seconds(10)
     /// The shell that there is.
     private static let startLine =
         #"if [ -x /bin/bash ]; then exec /bin/bash -l -c "$0"; else exec /bin/sh -l -c "$0"; fi"#
@@ -74,6 +77,7 @@ extension SandboxRegistry {
                 cause: error
             )
         }
+        await waitForClock(of: sandbox)
         sandbox.journal.beginAgain()
         _ = sandbox.agent.take()
         openTunnels(of: sandbox, stay)
@@ -95,6 +99,17 @@ extension SandboxRegistry {
         )
         _ = try await withDeadline(Self.identityLimit) {
             try await line.initialize(identity, bootstrap: boot.bootstrap)
+        }
+    }
+
+    /// Waits until the kernel has the clock that it will keep: a second and a half after it began, where it is translated.
+    private func waitForClock(of sandbox: Sandbox) async {
+        guard engine.identity.accelerator == .tcg else { return }
+        let command = GuestLink.Command("/bin/cat", [Self.clock], user: "root", directory: "/")
+        try? await retrying(every: .milliseconds(50), for: Self.clockLimit) {
+            let read = try await sandbox.link.run(command)
+            // Where it can not be told it is not waited for.
+            return read.status != 0 || read.text.hasPrefix("tsc") ? () : nil
         }
     }
 

@@ -61,7 +61,7 @@ package final class SandboxRegistry: Sendable {
         engine: any MachineEngine,
         home: Home,
         database: Database,
-        poolSize: Int,
+        poolSize: PoolSize,
         limitPerOwner: Int? = nil,
         network: SandboxNetworks.Settings = SandboxNetworks.Settings(),
         beforeStep: @escaping @Sendable (CreateStep) async throws -> Void = { _ in },

@@ -18,7 +18,7 @@ struct `making a sandbox` {
                 engine: engine,
                 home: martlet.home,
                 database: database,
-                poolSize: 0,
+                poolSize: .fixed(0),
                 // The place that a failed create took is free again, or the next one would not fail as it should.
                 limitPerOwner: 1,
                 beforeStep: { if $0 == failing.step { throw Failed() } },

@@ -43,7 +43,7 @@ struct `a create that is disturbed` {
                     engine: engine,
                     home: martlet.home,
                     database: database,
-                    poolSize: poolSize,
+                    poolSize: .fixed(poolSize),
                     beforeStep: { try await disturbance.come(before: $0) },
                     log: { _ in }
                 )

@@ -47,7 +47,7 @@ struct DisturbedRegistry: Sendable {
                     engine: try await QEMUEngine.detect(memory: installation.home.probe),
                     home: installation.home,
                     database: database,
-                    poolSize: 0,
+                    poolSize: .fixed(0),
                     beforeStep: { try await disturbance.come(before: $0) },
                     beforeTurn: { try await turns.come(before: $0) },
                     log: { _ in }

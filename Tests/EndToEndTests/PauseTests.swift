@@ -101,6 +101,31 @@ struct `a sandbox that is paused` {
         }
     }
 
+    @Test func `when nobody uses it is not used by one who computes, or is there`() async throws {
+        try await Installation.with(templates: ["base"], arguments: ["--pool", "0"]) { martlet in
+            try await Installation.slots.withPermit {
+                let made = try await martlet.martlet(["create", "--pause-when-idle", "5s", "base"])
+                try #require(made.status == .exited(0), "\(made.errorText)")
+                let sandbox = try #require(try await martlet.sandboxes().first)
+                // Somebody waits for it.
+                let waited = try await martlet.exec(sandbox, "sleep", "12")
+                #expect(waited.status == .exited(0), "\(waited.errorText)")
+                // Nobody does, and it computes until it has the time to say so.
+                let script = """
+                    setsid bash -c 'end=$((SECONDS+20)); while ((SECONDS < end)); do :; done; echo done > /root/done' \
+                        > /dev/null 2>&1 < /dev/null &
+                    """
+                #expect(try await martlet.exec(sandbox, "bash", "-c", script).status == .exited(0))
+                _ = try await retrying(every: .milliseconds(200), for: .seconds(120)) {
+                    try await martlet.state(of: sandbox).state == .paused ? true : nil
+                }
+                #expect(try await martlet.martlet(["sandbox", "resume", sandbox.id]).status == .exited(0))
+                #expect(try await martlet.exec(sandbox, "cat", "/root/done").text == "done\n")
+                #expect(try await martlet.martlet(["kill", sandbox.id]).status == .exited(0))
+            }
+        }
+    }
+
     @Test func `with its files alone is booted on them, and is then like any other`() async throws {
         try await Installation.with(templates: ["base"], starts: false) { martlet in
             try await Installation.slots.withPermit {

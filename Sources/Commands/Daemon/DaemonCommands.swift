@@ -5,6 +5,7 @@ import Linux
 import Machines
 import RPC
 import Records
+import Sandboxes
 import TLS
 import Wire
 
@@ -27,7 +28,12 @@ enum DaemonCommands {
         ],
         options: [
             .value("--port", "PORT", "Port on 127.0.0.1; 0 takes any that is free", default: "3000"),
-            .value("--pool", "N", "Machines kept waiting, per template", default: "2"),
+            .value(
+                "--pool",
+                "N",
+                "Machines kept waiting, per template",
+                default: .described("as many as were taken at once of late, up to 8")
+            ),
             .value(
                 "--max-sandboxes",
                 "N",
@@ -82,7 +88,7 @@ enum DaemonCommands {
             home: surroundings.home,
             port: UInt16(try invocation.integer("--port", in: 0...65_535) ?? 3000),
             isBackground: invocation.flag("--background"),
-            poolSize: try invocation.integer("--pool", in: 0...64) ?? 2,
+            poolSize: try invocation.integer("--pool", in: 0...64).map { .fixed($0) } ?? .standard,
             sandboxesPerOwner: try invocation.integer("--max-sandboxes", in: 1...100_000),
             accelerator: try invocation.choice("--accelerator", as: AcceleratorName.self)?.accelerator,
             egress: try invocation.choice("--egress", as: EgressName.self)?.policy ?? .closed,

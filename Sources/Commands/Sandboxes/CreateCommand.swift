@@ -19,6 +19,12 @@ enum CreateCommand {
         "--pause-on-timeout",
         "Pause it when its time is over, in place of ending it"
     )
+    private static let idling = Option.value(
+        "--pause-when-idle",
+        "TIME",
+        "Pause it when for so long no client was there, no command computed, and no agent waited for its model",
+        default: .described("never")
+    )
     private static let saving = Option.value(
         "--checkpoint",
         "TIME",
@@ -35,7 +41,7 @@ enum CreateCommand {
             SharedOptions.environment, SandboxOptions.metadata, SandboxOptions.volume, SandboxOptions.allow,
             SandboxOptions.deny, SandboxOptions.header,
             .value("--timeout", "TIME", "End it after: 90s, 10m, 1h30m", default: .described("never")),
-            pausing, resuming, saving, SharedOptions.output,
+            pausing, idling, resuming, saving, SharedOptions.output,
         ],
         arguments: [template],
         group: "Sandboxes"
@@ -74,7 +80,7 @@ enum CreateCommand {
                 "End it after: 90s, 10m, 1h30m; counted from when its terminal is left or lost",
                 default: .described("never; 30s after its terminal is lost")
             ), SandboxOptions.user, SandboxOptions.directory, SharedOptions.environment, SandboxOptions.metadata,
-            pausing, resuming, saving, SandboxOptions.volume, SandboxOptions.allow, SandboxOptions.deny,
+            pausing, idling, resuming, saving, SandboxOptions.volume, SandboxOptions.allow, SandboxOptions.deny,
             SandboxOptions.header,
         ],
         arguments: [template]
@@ -101,6 +107,7 @@ enum CreateCommand {
             lifetime: lifetime.map { $0 / .seconds(1) },
             pausesOnTimeout: invocation.flag("--pause-on-timeout"),
             resumesOnTraffic: invocation.flag("--resume-on-traffic"),
+            idleLimit: try SandboxOptions.lifetime("--pause-when-idle", invocation).map { $0 / .seconds(1) },
             checkpointInterval: try SandboxOptions.lifetime("--checkpoint", invocation).map { $0 / .seconds(1) },
             volumes: try SandboxOptions.volumes(invocation),
             allow: invocation.list("--allow"),

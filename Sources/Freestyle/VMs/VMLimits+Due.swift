@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Sandboxes
 
 extension VMLimits {
     /// What is to be done about a machine.
@@ -16,11 +17,14 @@ extension VMLimits {
     var needKeeper: Bool { [idleTimeout, autoDelete, ttl, maxRun, maxRunTotal].contains { $0 != nil } }
 
     func due(_ vm: VM, at now: Date) -> Due {
-        due(
+        let quiet = now.timeIntervalSince(
+            max(vm.lastActivity ?? .distantPast, vm.record.runningSince ?? vm.record.created)
+        )
+        // Commands that compute and agents that wait for their model come in by no request.
+        let idle = vm.sandbox.idleTime.map { $0 / .seconds(1) }
+        return due(
             state: vm.state,
-            quiet: now.timeIntervalSince(
-                max(vm.lastActivity ?? .distantPast, vm.record.runningSince ?? vm.record.created)
-            ),
+            quiet: min(quiet, idle ?? quiet),
             run: vm.record.currentRunSeconds(at: now),
             total: vm.record.runSeconds(at: now, isRunning: true),
             rest: now.timeIntervalSince(vm.record.updated),

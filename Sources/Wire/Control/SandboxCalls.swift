@@ -66,6 +66,9 @@ public enum CreateSandbox: UnaryCall {
         public var pausesOnTimeout: Bool?
         /// Whether a request to it lets it go on when it is paused.
         public var resumesOnTraffic: Bool?
+        /// Seconds after which it is paused when nobody has used it: no client, no command that computed, and no agent in it that
+        /// waited for its model. Nil means never.
+        public var idleLimit: Double?
         /// Seconds between two times at which it is saved while it runs; nil means never.
         public var checkpointInterval: Double?
         /// The volumes that are seen in it.
@@ -85,6 +88,7 @@ public enum CreateSandbox: UnaryCall {
             lifetime: Double? = nil,
             pausesOnTimeout: Bool? = nil,
             resumesOnTraffic: Bool? = nil,
+            idleLimit: Double? = nil,
             checkpointInterval: Double? = nil,
             volumes: [VolumeWish]? = nil,
             allow: [String]? = nil,
@@ -97,6 +101,7 @@ public enum CreateSandbox: UnaryCall {
             self.lifetime = lifetime
             self.pausesOnTimeout = pausesOnTimeout
             self.resumesOnTraffic = resumesOnTraffic
+            self.idleLimit = idleLimit
             self.checkpointInterval = checkpointInterval
             self.volumes = volumes
             self.allow = allow
