@@ -253,6 +253,32 @@ async def test_a_paused_sandbox_goes_on_where_it_was(fresh):
     assert abs(((await same.get_info()).end_at - now()).total_seconds() - 200) < 60
 
 
+async def test_a_sandbox_paused_without_its_memory_boots(fresh):
+    sandbox = await fresh(envs={"GREETING": "hello"}, lifecycle={"on_timeout": {"action": "pause", "keep_memory": False}})
+    boots = set()
+    for rest in [sandbox.pause(keep_memory=False), sandbox.set_timeout(0)]:
+        await sandbox.files.write("/home/user/note", "kept")
+        await sandbox.commands.run("sleep 1000", background=True)
+        boots.add((await sandbox.commands.run("cat /proc/sys/kernel/random/boot_id")).stdout)
+        await rest
+        assert (await sandbox.get_info()).state == SandboxState.PAUSED
+        await sandbox.connect(timeout=200)
+        assert await sandbox.files.read("/home/user/note") == "kept"
+        assert (await sandbox.commands.run("echo $GREETING")).stdout == "hello\n"
+        assert not [process for process in await sandbox.commands.list() if "sleep" in process.cmd + str(process.args)]
+    boots.add((await sandbox.commands.run("cat /proc/sys/kernel/random/boot_id")).stdout)
+    assert len(boots) == 3
+
+
+@pytest.mark.since("2.63.0")
+async def test_a_sandbox_may_be_booted_though_its_memory_is_there(fresh):
+    sandbox = await fresh()
+    boot = (await sandbox.commands.run("cat /proc/sys/kernel/random/boot_id")).stdout
+    assert await sandbox.pause()
+    await sandbox.connect(timeout=200, on_resume="reboot")
+    assert (await sandbox.commands.run("cat /proc/sys/kernel/random/boot_id")).stdout != boot
+
+
 async def test_a_paused_sandbox_can_be_killed(fresh):
     sandbox = await fresh()
     assert await sandbox.pause()
