@@ -88,8 +88,8 @@ extension Martlet {
                         try await socket.shown("third")
                         try await other.shown("third")
                     }
-                    // An interrupt that comes before the line is run would interrupt nothing.
-                    try await socket.type("echo beg''un; tail -f /dev/null\r")
+                    // Said by the program in the foreground: before there is one, an interrupt would interrupt nothing.
+                    try await socket.type("sh -c 'echo beg\"\"un; exec tail -f /dev/null'\r")
                     try await socket.shown("begun")
                     try await socket.send(.text(#"{"type":"signal","signal":"sigint"}"#))
                     try await socket.type("exit 7\r")
