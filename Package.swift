@@ -106,7 +106,10 @@ let package = Package(
         ),
         module(
             "Templates",
-            ["Linux", "HTTP", "RPC", "Machines", "Sandboxes", "Snapshots", "GuestLink", "Access", "Records", "Wire"]
+            [
+                "Linux", "HTTP", "RPC", "Machines", "Sandboxes", "Snapshots", "GuestLink", "Egress", "Access",
+                "Records", "Wire",
+            ]
         ),
         .target(
             name: "Gateway",

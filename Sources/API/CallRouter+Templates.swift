@@ -1,4 +1,5 @@
 import Access
+import Egress
 import FoundationEssentials
 import HTTP
 import Linux
@@ -132,9 +133,14 @@ extension CallRouter {
         )
         var spec = spec
         if request.noCache == true { spec.force = true }
+        let policy = try EgressPolicy(
+            allow: request.allow ?? [],
+            deny: request.deny ?? [],
+            otherwise: builds.networks.policy
+        )
         let record = try await builds.request(name, tags: [], size: size, for: .installation)
         do {
-            try await builds.begin(record.id, spec)
+            try await builds.begin(record.id, spec, reaching: policy)
             try await whileWanted(context) {
                 for await line in builds.follow(record.id) ?? AsyncStream(unfolding: { nil }) {
                     try await events.send(.init(log: line))

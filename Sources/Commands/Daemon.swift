@@ -36,6 +36,8 @@ struct DaemonOptions: Sendable {
     var accelerator: Accelerator?
     /// What sandboxes may reach of which nobody says it.
     var egress = EgressPolicy.closed
+    /// What the steps of templates may reach of which nobody says it; nil is what sandboxes may.
+    var buildEgress: EgressPolicy?
     /// Below which sandboxes have host names.
     var domain = DaemonDomain.standard
     /// Nil serves no TLS.
@@ -157,6 +159,7 @@ enum Daemon {
             database: database,
             templates: sandboxes.templates,
             builder: templates,
+            networks: BuildNetworks(policy: options.buildEgress ?? options.egress, outside: outside),
             changed: { previous in await sandboxes.templateChanged(from: previous) }
         )
         try await builds.recover()

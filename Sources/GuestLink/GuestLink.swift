@@ -251,57 +251,6 @@ package struct GuestLink: Sendable {
             "The guest could not \(action): \(words ?? "status \(answer.head.status)")"
         )
     }
-
-    // MARK: Tunnels
-
-    /// Keeps `count` connections waiting in the guest for its own programs to come out by, until the task is cancelled.
-    ///
-    /// Each that comes into use is given to `handle`, and another takes its place.
-    package func serveTunnels(
-        _ count: Int,
-        _ handle: @Sendable @escaping (TunnelOpening, any ByteStream) async -> Void
-    ) async throws {
-        try await withThrowingDiscardingTaskGroup { group in
-            for _ in 0..<count {
-                group.addTask {
-                    try await withThrowingDiscardingTaskGroup { inUse in
-                        while true {
-                            let (opening, stream) = try await nextTunnel()
-                            inUse.addTask { await handle(opening, stream) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    private func nextTunnel() async throws -> (TunnelOpening, any ByteStream) {
-        while true {
-            let head = RequestHead(method: "POST", target: GuestProtocol.tunnelPath, headers: calls.headers)
-            let stream = try await http.upgrade(head, to: GuestProtocol.tunnelUpgrade)
-            let opened: TunnelOpening? = try await withTaskCancellationHandler {
-                guard let line = try await Self.firstLine(of: stream) else { return nil }
-                return try? JSONDecoder().decode(TunnelOpening.self, from: Data(line))
-            } onCancel: {
-                stream.close()
-            }
-            if let opened { return (opened, stream) }
-            stream.close()
-            try Task.checkCancellation()
-        }
-    }
-
-    /// Byte by byte: what follows the line belongs to the connection.
-    private static func firstLine(of stream: any ByteStream) async throws -> [UInt8]? {
-        var line: [UInt8] = []
-        while line.count < 1024 {
-            let bytes = try await stream.read(upTo: 1)
-            guard let byte = bytes.first else { return nil }
-            if byte == 0x0A { return line }
-            line.append(byte)
-        }
-        return nil
-    }
 }
 
 /// What a program wrote and how it ended.

@@ -31,16 +31,10 @@ package final class Stay: Sendable, Hashable {
     /// Begins to carry the guest's own connections out, until the stay ends.
     func openTunnels(
         _ link: GuestLink,
-        _ carry: @escaping @Sendable (TunnelOpening, any ByteStream) async -> Void
+        _ carry: @escaping GuestLink.TunnelHandler
     ) {
         let task = Task(executorPreference: EventLoop.shared) {
-            // The first command goes first; a program that wants out earlier waits for a tunnel in the guest.
-            try? await EventLoop.shared.sleep(for: .milliseconds(50))
-            // A guest that does not take tunnels has no way out, which harms nobody but itself.
-            while !Task.isCancelled {
-                try? await link.serveTunnels(4, carry)
-                try? await Task.sleep(for: .milliseconds(200))
-            }
+            await link.keepTunnels(carry)
         }
         tunnels.withLock { $0 = task }
         // It may have ended meanwhile.

@@ -72,30 +72,22 @@ struct WarmUp {
         try await shell(Self.prepareScript, user: recipe.user, "make a home to warm up in")
         let model = HTTPServer { exchange in try await CannedModel.answer(exchange) }
         let (guest, user) = (guest, recipe.user)
-        let result = try await withThrowingTaskGroup(of: CommandResult?.self) { group in
-            group.addTask {
-                try await guest.serveTunnels(4) { _, stream in await model.serve(stream) }
-                return nil
-            }
-            group.addTask {
-                var command = GuestLink.Command(
-                    "/bin/sh",
-                    ["-c", Self.turnScript],
-                    user: user,
-                    environment: [
-                        "HOME": Self.home, "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1", "ENABLE_TOOL_SEARCH": "false",
-                        "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1", "CLAUDE_CODE_MAX_RETRIES": "1",
-                    ],
-                    directory: "\(Self.home)/project"
-                )
-                command.spool = true
-                return try await guest.run(command)
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? nil
+        let result = try await guest.withTunnels({ _, stream in await model.serve(stream) }) {
+            var command = GuestLink.Command(
+                "/bin/sh",
+                ["-c", Self.turnScript],
+                user: user,
+                environment: [
+                    "HOME": Self.home, "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1", "ENABLE_TOOL_SEARCH": "false",
+                    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1", "CLAUDE_CODE_MAX_RETRIES": "1",
+                ],
+                directory: "\(Self.home)/project"
+            )
+            command.spool = true
+            return try await guest.run(command)
         }
-        guard let result, result.status == 0, result.text.contains(CannedModel.farewell) else {
-            let words = result.map { ($0.errorText + $0.text).suffix(600) } ?? ""
+        guard result.status == 0, result.text.contains(CannedModel.farewell) else {
+            let words = (result.errorText + result.text).suffix(600)
             throw TemplateError(.guestFailed, "Claude Code does not finish a turn in the guest; it ends: \(words)")
         }
     }

@@ -55,6 +55,13 @@ enum DaemonCommands {
                 environment: "MARTLET_EGRESS",
                 completion: .values(EgressName.allCases.map(\.rawValue))
             ),
+            .value(
+                "--build-allow",
+                "HOSTS",
+                "What the steps of templates may reach of which nobody says it, with commas between: 'pypi.org,*.debian.org'",
+                default: .described("what sandboxes may"),
+                environment: "MARTLET_BUILD_ALLOW"
+            ),
             .flag("--tls", "Serve TLS as well, so that every port of a sandbox has an address that starts with https"),
             .value("--tls-port", "PORT", "Port for that on 127.0.0.1; 0 takes any that is free", default: "3443"),
             .value("--domain", "NAME", "Below which sandboxes have host names", default: .value(DaemonDomain.standard)),
@@ -92,6 +99,7 @@ enum DaemonCommands {
             sandboxesPerOwner: try invocation.integer("--max-sandboxes", in: 1...100_000),
             accelerator: try invocation.choice("--accelerator", as: AcceleratorName.self)?.accelerator,
             egress: try invocation.choice("--egress", as: EgressName.self)?.policy ?? .closed,
+            buildEgress: try buildEgress(invocation),
             domain: try domain(invocation),
             tls: try tls(invocation, surroundings),
             maxCostPerDay: try invocation.decimal("--max-cost-per-day", in: BudgetOptions.dollars),
@@ -112,6 +120,19 @@ enum DaemonCommands {
             }
         }
         return .success
+    }
+
+    private static func buildEgress(_ invocation: Invocation) throws -> EgressPolicy? {
+        guard let hosts = invocation.value("--build-allow") else { return nil }
+        let allow = hosts.split(separator: ",").map { String($0).filter { $0 != " " } }
+        do {
+            return try EgressPolicy(allow: allow, deny: [])
+        } catch {
+            throw invocation.invalid(
+                "--build-allow",
+                expected: "hosts with commas between, such as 'pypi.org,*.debian.org'"
+            )
+        }
     }
 
     private static func domain(_ invocation: Invocation) throws -> String {

@@ -50,6 +50,12 @@ enum TemplateBuildCommand {
             .repeated("--build-arg", "NAME=VALUE", "A value for an ARG of the Dockerfile", group: custom),
             .value("--start", "COMMAND", "Runs in every sandbox from its first moment", group: custom),
             .value("--ready", "COMMAND", "Succeeds when what --start started is ready", group: custom),
+            .repeated(
+                "--allow",
+                "HOST",
+                "What a RUN may reach: a name, '*.name', an address or range, with ':port' if wanted; '*' is all",
+                group: custom
+            ), .repeated("--deny", "HOST", "What it may not reach, unless it is allowed", group: custom),
             .value(
                 "--step-limit",
                 "DURATION",
@@ -134,6 +140,8 @@ enum TemplateBuildCommand {
         request.memoryMiB = try invocation.byteCount("--memory", in: 128 << 20...1 << 40).map { $0 >> 20 }
         request.diskMiB = try invocation.byteCount("--disk", in: 512 << 20...1 << 44).map { $0 >> 20 }
         request.noCache = invocation.flag("--no-cache") ? true : nil
+        request.allow = invocation.list("--allow")
+        request.deny = invocation.list("--deny")
         return request
     }
 
@@ -183,9 +191,9 @@ enum TemplateBuildCommand {
             spec = try await TemplateSpec(file, from: context)
         } else if let image = invocation.value("--from") {
             spec = TemplateSpec(fromImage: absolute(image))
-        } else if let option = ["--start", "--ready", "--step-limit", "--registry-user"].first(where: {
-            invocation.value($0) != nil
-        }) {
+        } else if let option = ["--start", "--ready", "--allow", "--deny", "--step-limit", "--registry-user"].first(
+            where: { invocation.isGiven($0) }
+        ) {
             throw CommandsError(.unusableInput, "\(option) needs --dockerfile or --from")
         }
         if let user = invocation.value("--registry-user") {

@@ -135,7 +135,13 @@ package final class SandboxEgress: Sendable {
             tell(.question(name), decision, name)
             return DNSAnswer(.noSuchName)
         }
-        guard let found = try? await resolver.addresses(of: name) else { return DNSAnswer(.serverFailure) }
+        let found: [IPAddress]
+        do {
+            found = try await resolver.addresses(of: name)
+        } catch {
+            tell(.unreachable("\(error)"), decision, name)
+            return DNSAnswer(.serverFailure)
+        }
         let (policy, host) = (compiled, host.current)
         let open = found.filter { policy.canReach($0, host) }
         guard !open.isEmpty else {

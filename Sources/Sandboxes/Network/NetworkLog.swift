@@ -48,6 +48,8 @@ extension NetworkLog.State {
         // A name that was found is a step of the connection that follows.
         if case .question = event.kind, event.decision.isAllowed { return }
         if case .changed = event.kind { return }
+        // Neither is one of which this host could not find out where it leads.
+        if case .unreachable = event.kind, event.address == nil { return }
         let place = NetworkLog.Place(host: host, port: event.port, decision: event.decision)
         if uses[place] == nil {
             guard places.count < NetworkLog.placeLimit else { return }

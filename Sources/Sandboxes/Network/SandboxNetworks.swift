@@ -9,8 +9,7 @@ import Wire
 package final class SandboxNetwork: Sendable {
     package let egress: SandboxEgress
     package let log: NetworkLog
-    /// Lines for names: an honest guest has a few, and each may wait long for an answer.
-    private let nameLines = AsyncSemaphore(64)
+    private let nameLines = SandboxEgress.nameLines()
     /// Held while the policy is changed, so that record and connections end up with the same one.
     let changing = AsyncLock()
     /// Gives certificates to the sandbox's own eyes.
@@ -42,17 +41,26 @@ package final class SandboxNetwork: Sendable {
         )
     }
 
-    /// Serves a connection that a guest's agent carried out, until it ends.
     func carry(_ opening: TunnelOpening, _ stream: any ByteStream) async {
+        await egress.carry(opening, stream, nameLines: nameLines)
+    }
+}
+
+extension SandboxEgress {
+    /// Serves a connection that a guest's agent carried out, until it ends; one that wants nothing of the world outside, not.
+    package func carry(_ opening: TunnelOpening, _ stream: any ByteStream, nameLines: AsyncSemaphore) async {
         switch opening.kind {
-        case .dns: _ = try? await nameLines.withPermitIfFree { [egress] in await egress.serveDNS(stream) }
+        case .dns: _ = try? await nameLines.withPermitIfFree { [self] in await serveDNS(stream) }
         case .tcp:
             if let address = opening.address.flatMap({ IPAddress($0) }) {
-                await egress.carry(stream, to: .address(address), port: opening.port)
+                await carry(stream, to: .address(address), port: opening.port)
             }
         case .gateway, .volume: break
         }
     }
+
+    /// Lines for names at once: an honest guest has a few, and each may wait long for an answer.
+    package static func nameLines() -> AsyncSemaphore { AsyncSemaphore(64) }
 }
 
 /// A sandbox's authority, read or made when it is first needed.

@@ -5,6 +5,7 @@
 //                    └──────── forgotten or cancelled, or the daemon ended: error
 
 import Access
+import Egress
 import FoundationEssentials
 import Linux
 import Machines
@@ -34,6 +35,8 @@ package final class TemplateBuilds: Sendable {
     let home: Home
     package let templates: TemplateStore
     let builder: TemplateBuilder
+    /// What builds may reach of which nobody says it.
+    package let networks: BuildNetworks
     private let records: TemplateBuildRecords
     private let permits = AsyncSemaphore(TemplateBuilds.limit)
     private let state = Mutex(State())
@@ -47,6 +50,7 @@ package final class TemplateBuilds: Sendable {
         database: Database,
         templates: TemplateStore,
         builder: TemplateBuilder,
+        networks: BuildNetworks = BuildNetworks(),
         atMoment: @escaping @Sendable (StepBuildMoment) async throws -> Void = { _ in },
         changed: @escaping @Sendable (_ previous: String?) async -> Void
     ) {
@@ -54,6 +58,7 @@ package final class TemplateBuilds: Sendable {
         self.home = home
         self.templates = templates
         self.builder = builder
+        self.networks = networks
         self.atMoment = atMoment
         self.changed = changed
         files = UploadedFiles(home)
@@ -113,8 +118,9 @@ package final class TemplateBuilds: Sendable {
 
     /// Begins a build that waits.
     ///
+    /// - Parameter policy: what its steps may reach; nil leaves it to the installation.
     /// - Throws: ``TemplateError/Code/conflict`` unless it waits.
-    package func begin(_ id: String, _ spec: TemplateSpec) async throws {
+    package func begin(_ id: String, _ spec: TemplateSpec, reaching policy: EgressPolicy? = nil) async throws {
         let log = BuildLog(logFile(id))
         let record = try state.withLock { state throws(TemplateError) -> TemplateBuildRecord in
             guard !state.isClosed else { throw TemplateError(.conflict, "The daemon is stopping") }
@@ -138,7 +144,9 @@ package final class TemplateBuilds: Sendable {
         let task = Task { [self] in
             try? await start.value()
             do {
-                let manifest = try await permits.withPermit { [self] in try await build(record, spec, log) }
+                let manifest = try await permits.withPermit { [self] in
+                    try await build(record, spec, policy ?? networks.policy, log)
+                }
                 await finish(record, log, .success(manifest))
             } catch {
                 // What a cancelled step says of its end, a connection that was cut among it, is not why the build ended.
@@ -149,9 +157,12 @@ package final class TemplateBuilds: Sendable {
         start.set(())
     }
 
-    private func build(_ record: TemplateBuildRecord, _ spec: TemplateSpec, _ log: BuildLog) async throws
-        -> TemplateManifest
-    {
+    private func build(
+        _ record: TemplateBuildRecord,
+        _ spec: TemplateSpec,
+        _ policy: EgressPolicy,
+        _ log: BuildLog
+    ) async throws -> TemplateManifest {
         let foundations = Foundations(engine: engine, home: home, templates: templates, turn: builder.turn)
         let previous = templates.tags(of: record.template).filter { record.tags.contains($0.tag) }.map(\.buildID)
         let manifest = try await StepBuild(
@@ -162,6 +173,8 @@ package final class TemplateBuilds: Sendable {
             images: ImageResolver(foundations: foundations, names: ImageNames(home), builder: builder),
             files: files,
             pins: builder.pins,
+            network: BuildNetwork(policy, networks.outside, id: record.id, log: log),
+            policy: policy,
             log: log,
             atMoment: atMoment
         ).run(record, spec)

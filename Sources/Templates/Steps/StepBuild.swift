@@ -7,6 +7,7 @@
 // A key is made of the key before it and of what the step says, and so stands for all that led there. What a key stands for
 // is never made twice unless somebody asks for that. Nothing of the build is seen by others before it is published.
 
+import Egress
 import FoundationEssentials
 import GuestLink
 import Linux
@@ -45,12 +46,15 @@ struct StepBuild: Sendable {
     let images: ImageResolver
     let files: UploadedFiles
     let pins: LayerPins
+    let network: BuildNetwork
+    let policy: EgressPolicy
     let log: BuildLog
     let atMoment: @Sendable (StepBuildMoment) async throws -> Void
 
     static let baseStep = "base"
     static let finalStep = "finalize"
     private static let recipe = "steps 1"
+    private static let refused = "refused 1"
     private static let readyLimit = Duration.seconds(600)
     private static let readyPause = Duration.milliseconds(500)
     private static let defaultReady = "sleep 20"
@@ -61,6 +65,8 @@ struct StepBuild: Sendable {
         /// Before it.
         var context: StepContext
         var key: String
+        /// The same of a build that was refused something outside: it stands for builds with the same policy alone.
+        var refusedKey: String
         var isForced: Bool
 
         /// Whether the guest is another one after it.
@@ -71,6 +77,12 @@ struct StepBuild: Sendable {
             case .user: false
             }
         }
+    }
+
+    /// What the template is known by: like a step, it is another one if something outside was refused.
+    private struct FinalKeys {
+        var whole: String
+        var refused: String
     }
 
     /// Builds it and publishes it as `record` says.
@@ -90,14 +102,24 @@ struct StepBuild: Sendable {
         var plan: [Planned] = []
         var key = foundation.key
         var isForced = spec.force == true
+        let wishes = try JSONValue(encoding: policy).text()
         for (instruction, step) in zip(instructions, spec.steps ?? []) {
             isForced = isForced || step.force == true
             key = try await Tools.digest([key, step.type, step.filesHash ?? ""] + (step.args ?? []))
-            plan.append(Planned(instruction: instruction, context: context, key: key, isForced: isForced))
+            plan.append(
+                Planned(
+                    instruction: instruction,
+                    context: context,
+                    key: key,
+                    refusedKey: try await Tools.digest([Self.refused, key, wishes]),
+                    isForced: isForced
+                )
+            )
             context.apply(instruction)
         }
         let finalKey = try await Tools.digest([Self.recipe, key, spec.startCmd ?? "", spec.readyCmd ?? ""])
-        return try await finish(record, spec, plan, context, foundation, finalKey)
+        let keys = FinalKeys(whole: finalKey, refused: try await Tools.digest([Self.refused, finalKey, wishes]))
+        return try await finish(record, spec, plan, context, foundation, keys)
     }
 
     private func finish(
@@ -106,10 +128,10 @@ struct StepBuild: Sendable {
         _ plan: [Planned],
         _ context: StepContext,
         _ foundation: Foundation,
-        _ key: String
+        _ keys: FinalKeys
     ) async throws -> TemplateManifest {
         let isForced = spec.force == true || plan.contains(where: \.isForced)
-        if !isForced, let same = templates.build(withKey: key) {
+        if !isForced, let same = templates.build(withKey: keys.whole) ?? templates.build(withKey: keys.refused) {
             for (index, step) in plan.enumerated() { say("CACHED", step, index) }
             return try await located(Self.finalStep) { try await publishAgain(same, record) }
         }
@@ -118,7 +140,12 @@ struct StepBuild: Sendable {
         do {
             let manifest = try await located(Self.finalStep) {
                 let final = StepLog(log: log, step: Self.finalStep)
-                try await start(spec, machine, context, final)
+                try await Self.whileRunning(machine.machine) {
+                    try await network.open(to: machine.guest, during: Self.finalStep) {
+                        try await start(spec, machine, context, final)
+                    }
+                }
+                let key = network.hasRefused ? keys.refused : keys.whole
                 return try await save(machine, record, spec, context, foundation, key, final)
             }
             await machine.destroy()
@@ -137,8 +164,13 @@ struct StepBuild: Sendable {
         var done = 0
         var saved: SavedMachine?
         for index in plan.indices.reversed() where plan[index].changesGuest && !plan[index].isForced {
-            guard let found = await cache.saved(plan[index].key) else { continue }
-            (done, saved) = (index + 1, found)
+            saved = await cache.saved(plan[index].key)
+            if saved == nil {
+                saved = await cache.saved(plan[index].refusedKey)
+                if saved != nil { network.noteRefused() }
+            }
+            guard saved != nil else { continue }
+            done = index + 1
             break
         }
         for index in 0..<done { say("CACHED", plan[index], index) }
@@ -175,16 +207,18 @@ struct StepBuild: Sendable {
             try await atMoment(.step)
             let stepLog = StepLog(log: log, step: label)
             let (guest, engineMachine) = (machine.guest, machine.machine)
-            let files = files
+            let runner = StepRunner(guest: guest, files: files, log: stepLog, network: network, limit: limit)
             // A machine that ends by itself, or by its disk, must not be waited for.
-            try await Self.whileRunning(engineMachine) {
-                try await StepRunner(guest: guest, files: files, log: stepLog, limit: limit)
-                    .run(step.instruction, in: step.context)
+            try await Self.whileRunning(engineMachine) { [network] in
+                try await network.open(to: guest, during: label) {
+                    try await runner.run(step.instruction, in: step.context)
+                }
             }
             guard step.changesGuest else { return }
             try await atMoment(.keep)
+            let key = network.hasRefused ? step.refusedKey : step.key
             try await machine.between { saved in
-                try await cache.keep(saved, as: step.key, of: foundation.template.manifest)
+                try await cache.keep(saved, as: key, of: foundation.template.manifest)
             }
         } catch let error where !(error is CancellationError) {
             throw BuildFailure(error, in: label)
@@ -230,7 +264,7 @@ struct StepBuild: Sendable {
         try await atMoment(.start)
         let command = spec.startCmd.flatMap { $0.isEmpty ? nil : $0 }
         let ready = spec.readyCmd.flatMap { $0.isEmpty ? nil : $0 }
-        let runner = StepRunner(guest: machine.guest, files: files, log: log)
+        let runner = StepRunner(guest: machine.guest, files: files, log: log, network: network)
         var service: UInt32?
         if let command {
             log.info("starting: \(command)")
@@ -242,7 +276,10 @@ struct StepBuild: Sendable {
         while true {
             let left = Self.readyLimit - (ContinuousClock.now - began)
             guard left > .zero else {
-                throw TemplateError(.stepFailed, "ready command '\(check)' did not succeed within \(Self.readyLimit)")
+                throw TemplateError(
+                    .stepFailed,
+                    "ready command '\(check)' did not succeed within \(Self.readyLimit)\(network.explanation)"
+                )
             }
             let status = try await runner.shell(check, user: context.user, in: context, limit: left) { line, isError in
                 log.log.add(isError ? .debug : .info, line, step: log.step)

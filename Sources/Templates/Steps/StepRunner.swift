@@ -8,6 +8,8 @@ struct StepRunner: Sendable {
     let guest: GuestLink
     let files: UploadedFiles
     let log: StepLog
+    /// What the guest reaches outside; nil where nobody has opened a way.
+    var network: BuildNetwork?
     /// After which a command is taken for one that hangs.
     var limit = StepRunner.defaultLimit
 
@@ -41,28 +43,15 @@ struct StepRunner: Sendable {
     // MARK: RUN
 
     private func run(_ command: String, user: String, in context: StepContext) async throws {
-        let wantsOut = Latch<Void>()
         let status = try await shell(command, user: user, in: context, limit: limit) { line, isError in
             log.output(line, isError: isError)
-            if Self.isWayOutMissing(line) { wantsOut.set(()) }
         }
         guard status == "exit status 0" else {
-            let reason = wantsOut.current == nil ? "" : "; \(Self.noWayOut)"
-            throw TemplateError(.stepFailed, "failed to run command '\(command)': \(status)\(reason)")
+            throw TemplateError(
+                .stepFailed,
+                "failed to run command '\(command)': \(status)\(network?.explanation ?? "")"
+            )
         }
-    }
-
-    /// What a person ought to know whose command failed for want of a network.
-    static let noWayOut = "a build has no way to the internet: copy what it needs, see docs/templates.md"
-
-    /// Whether a tool complains, in the words of glibc, musl, curl, apt or pip, that it finds nobody out there.
-    static func isWayOutMissing(_ line: String) -> Bool {
-        [
-            "Could not resolve", "Temporary failure in name resolution", "Temporary failure resolving",
-            "Name or service not known", "Network is unreachable", "Network unreachable", "bad address '",
-            "Failed to establish a new connection", "getaddrinfo EAI_AGAIN", "Failed to connect to",
-            "Couldn't connect to server", "Resolving timed out",
-        ].contains { line.contains($0) }
     }
 
     /// Runs a command as sandboxes run theirs, and gives how it ended in words.

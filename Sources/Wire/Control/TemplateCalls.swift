@@ -67,6 +67,9 @@ public enum BuildTemplate: StreamingCall {
         public var diskMiB: Int?
         /// Makes every layer anew.
         public var noCache: Bool?
+        /// What the steps of a ``spec`` may reach, and may not, as for a sandbox; with neither, what the daemon says of builds.
+        public var allow: [String]?
+        public var deny: [String]?
 
         public init(name: String) { self.name = name }
     }
