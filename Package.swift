@@ -107,7 +107,7 @@ let package = Package(
         module(
             "Templates",
             [
-                "Linux", "HTTP", "RPC", "Machines", "Sandboxes", "Snapshots", "GuestLink", "Egress", "Access",
+                "Linux", "HTTP", "TLS", "RPC", "Machines", "Sandboxes", "Snapshots", "GuestLink", "Egress", "Access",
                 "Records", "Wire",
             ]
         ),

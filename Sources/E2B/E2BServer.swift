@@ -196,9 +196,11 @@ package struct E2BServer: Sendable {
     /// What is not there yet says so, by name.
     private static func addMissing(to table: inout RouteTable<Endpoint>) {
         let rest = [
-            "builds of templates in the first version of the API": [
-                "POST /templates", "POST /templates/{id}", "POST /templates/{id}/builds/{build}",
-            ],
+            "builds of templates in the first version of the API, for images that 'docker push' brought; "
+                + "the SDKs' 'Template.build', 'e2b template create' and 'martlet template build' use the present one":
+                [
+                    "POST /templates", "POST /templates/{id}", "POST /templates/{id}/builds/{build}",
+                ],
             "tags of templates for dashboards": [
                 "GET /templates/{id}/tags/count", "GET /templates/{id}/tags/exists", "GET /templates/{id}/tags/groups",
                 "GET /templates/{id}/tags/{tag}/assignments",

@@ -56,6 +56,17 @@ package enum Files {
         return stat(path, &status) == 0 ? Int64(status.st_size) : nil
     }
 
+    /// The space on disk that a file takes, or a directory with all in it; links are not followed. Blocks.
+    package static func space(_ path: String) -> Int64 {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return 0 }
+        var space = Int64(status.st_blocks) * 512
+        if status.st_mode & S_IFMT == S_IFDIR {
+            for name in list(path) { space += Self.space("\(path)/\(name)") }
+        }
+        return space
+    }
+
     /// Makes a directory and its parents; one that is there already is fine.
     package static func makeDirectory(_ path: String, mode: mode_t = 0o700) throws(LinuxError) {
         if isDirectory(path) { return }

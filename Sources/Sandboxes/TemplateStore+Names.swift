@@ -171,16 +171,29 @@ extension TemplateStore {
     /// on Linux, and their space is given back when the last machine ends.
     func removeIfUnused(_ buildID: String) throws {
         guard !pointedBuilds().contains(buildID) else { return }
-        try Files.remove(directory(buildID))
+        try discard(buildID)
         if let agent = agentBuild(of: buildID) {
             try Files.remove(agentFile(buildID))
-            try Files.remove(directory(agent))
+            try discard(agent)
         }
     }
+
+    private func discard(_ buildID: String) throws {
+        guard Files.exists(directory(buildID)) else { return }
+        try Files.makeDirectory(gone)
+        let place = "\(gone)/\(Random.name(12))"
+        try Files.rename(directory(buildID), to: place)
+        // Nobody waits for it: a large file goes slowly, and what is left of it is swept away.
+        Task { try? await BlockingPool.run { try Files.remove(place) } }
+    }
+
+    /// What is no template any more, and is being removed.
+    private var gone: String { "\(root)/gone" }
 
     /// Removes what builds left that never finished; only while no build runs.
     package func sweep() {
         try? Files.remove("\(root)/building")
+        try? Files.remove(gone)
         let pointed = pointedBuilds()
         for id in builds() where !pointed.contains(id) { try? Files.remove(directory(id)) }
         for id in Files.list("\(root)/agents") where !pointed.contains(id) { try? Files.remove(agentFile(id)) }

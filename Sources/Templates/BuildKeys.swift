@@ -13,8 +13,8 @@ package struct BuildKeys: Sendable, Hashable {
     package init(_ order: BuildOrder, epoch: String, identity: MachineIdentity) async throws {
         let recipe = order.recipe
         var keys: [Layer: String] = [:]
-        keys[.kernel] = try await Tools.digest([epoch, recipe.release, recipe.kernelPackage] + recipe.modules)
-        keys[.base] = try await Tools.digest([epoch, recipe.baseScript])
+        keys[.kernel] = Tools.digest([epoch, recipe.release, recipe.kernelPackage] + recipe.modules)
+        keys[.base] = Tools.digest([epoch, recipe.baseScript])
         if let claude = recipe.claude {
             let program: String
             if let own = order.claudeProgram {
@@ -22,19 +22,19 @@ package struct BuildKeys: Sendable, Hashable {
             } else {
                 program = claude.digest ?? claude.wheelDigest
             }
-            keys[.claude] = try await Tools.digest([epoch, program])
-            keys[.packages] = try await Tools.digest([epoch, recipe.pythonVersion, claude.pythonRequirements])
+            keys[.claude] = Tools.digest([epoch, program])
+            keys[.packages] = Tools.digest([epoch, recipe.pythonVersion, claude.pythonRequirements])
         }
         let files = recipe.files.flatMap { [$0.path, $0.text] + ($0.isProgram ? ["program"] : []) }
-        keys[.disk] = try await Tools.digest(
+        keys[.disk] = Tools.digest(
             [keys[.base] ?? "", keys[.claude] ?? "", keys[.packages] ?? "", recipe.diskScript, "\(recipe.diskMiB)"]
                 + files
         )
-        keys[.initialRAMDisk] = try await Tools.digest([
+        keys[.initialRAMDisk] = Tools.digest([
             keys[.kernel] ?? "", recipe.initialRAMDiskScript, try await Tools.digest(ofFile: order.guestProgram),
         ])
         layers = keys
-        machine = try await Tools.digest([
+        machine = Tools.digest([
             keys[.disk] ?? "", keys[.initialRAMDisk] ?? "", recipe.kernelParameters, recipe.translatedKernelParameters,
             WarmUp.recipe(of: recipe),
             "\(GuestProtocol.generation)", "\(recipe.processors)", "\(recipe.memoryMiB)", recipe.user,

@@ -5,6 +5,7 @@ import Linux
 import Machines
 import Records
 import Sandboxes
+import TLS
 import Wire
 
 /// Boots a machine from the layers, makes its guest ready, and saves both as a template.
@@ -74,14 +75,7 @@ struct MachineBuild {
 
     private func plan(bootstrap: String) async throws -> BootPlan {
         func file(_ layer: Layer, _ name: String) -> String { "\(layers[layer] ?? "")/\(name)" }
-        let hash = String(
-            try await Tools.run(
-                "sha256sum",
-                [],
-                input: Array(bootstrap.utf8),
-                failure: (.toolFailed, "Could not make a digest")
-            ).text.prefix(64)
-        )
+        let hash = Random.hex(Digest.sha256(bootstrap.utf8))
         var parameters = [order.recipe.kernelParameters]
         if engine.identity.accelerator == .tcg {
             parameters.append(order.recipe.translatedKernelParameters)

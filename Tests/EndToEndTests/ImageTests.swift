@@ -105,6 +105,18 @@ struct `a template of an image` {
         #expect(run.text == "alive\n", "\(run.errorText)")
     }
 
+    @Test func `comes from a directory in OCI's layout`() async throws {
+        let tools = ImageTools(place: "\(try shared().root)/work/layout")
+        try await tools.makeBareLayout()
+        let built = try await build("layout", from: "oci:\(tools.layout):bare")
+        #expect(built.status.isSuccess, "\(built.errorText)")
+        let run = try await output(["-u", "root", "/busybox", "sh", "-c", "echo $COLOUR; pwd"], in: "layout")
+        #expect(run.text == "blue\n/place\n", "\(run.errorText)")
+        #expect(try await shared().martlet(["template", "show", "layout"]).text.contains("/busybox httpd"))
+        let missing = try await build("none", from: "oci:\(tools.layout):none")
+        #expect(missing.status == .exited(1) && missing.errorText.contains("was not found"), "\(missing.errorText)")
+    }
+
     @Test func `is refused when its layers are not what they say, and leads nowhere`() async throws {
         let tools = ImageTools(place: "\(try shared().root)/work/hostile")
         try await tools.makeSmall()
@@ -199,6 +211,21 @@ struct ImageTools: Sendable {
             """
         )
         return "\(place)/bare.tar.gz"
+    }
+
+    /// The same, and a directory to work in, as an image in a layout.
+    func makeBareLayout() async throws {
+        _ = try await makeBare()
+        try await shell(
+            """
+            mkdir "$1/root/place"
+            umoci init --layout "$2"
+            umoci new --image "$2:bare"
+            umoci insert --image "$2:bare" "$1/root" /
+            umoci config --image "$2:bare" --config.env COLOUR=blue --config.workingdir /place \\
+                --config.user root --config.entrypoint /busybox --config.cmd httpd
+            """
+        )
     }
 
     /// Adds a layer that would write elsewhere if it could. Gives what is there before.

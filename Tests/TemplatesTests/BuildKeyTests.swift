@@ -76,6 +76,6 @@ import Testing
     }
 
     @Test func `tell where one text ends and the next begins`() async throws {
-        #expect(try await Tools.digest(["ab", "c"]) != Tools.digest(["a", "bc"]))
+        #expect(Tools.digest(["ab", "c"]) != Tools.digest(["a", "bc"]))
     }
 }

@@ -122,6 +122,7 @@ import Wire
             #expect(names.meaning(of: "debian:12") == .init(source: .template("base"), note: nil))
             #expect(names.meaning(of: "docker.io/library/debian:bookworm")?.note == nil)
             #expect(names.meaning(of: "python:3.12")?.note?.contains("Python 3.11") == true)
+            #expect(names.meaning(of: "node:20")?.note?.contains("without Node") == true)
             #expect(names.meaning(of: "quay.io/x/y:1") == nil)
             #expect(try names.own("python:3.12") == nil)
             try Files.write(#"{"python:3.12": "template:mine", "bad": "nonsense"}"#.utf8, to: names.file)
@@ -137,5 +138,28 @@ import Wire
             try Files.write("[".utf8, to: names.file)
             #expect(throws: TemplateError.self) { try names.own("python:3.12") }
         }
+    }
+}
+
+@Suite struct `a login to a registry` {
+    @Test func `is a name and a password, whoever the registry belongs to`() throws {
+        let plain = try ImageImport.credential(of: RegistryLogin(type: "registry", username: "me", password: "word"))
+        #expect(plain == ("me", "word"))
+        let google = try JSONValue(parsing: #"{"type":"gcp","serviceAccountJson":"{}"}"#).decode(RegistryLogin.self)
+        #expect(try ImageImport.credential(of: google) == ("_json_key", "{}"))
+        for login in [RegistryLogin(type: "aws"), RegistryLogin(type: "gcp"), RegistryLogin(type: "registry")] {
+            #expect(throws: TemplateError.self) { try ImageImport.credential(of: login) }
+        }
+    }
+}
+
+@Suite struct `a template's size` {
+    @Test func `has room for the steps and for what is to be free`() throws {
+        #expect(TemplateSize().diskMiB(above: 700) == nil)
+        #expect(TemplateSize(diskMiB: 4096, freeMiB: 0).diskMiB(above: 700) == 4096)
+        #expect(TemplateSize(freeMiB: 10_000).diskMiB(above: 700) == 12_748)
+        #expect(TemplateSize(diskMiB: 20_000, freeMiB: 10_000).diskMiB(above: 700) == 20_000)
+        #expect(throws: TemplateError.self) { try TemplateSize(freeMiB: -1).check() }
+        #expect(throws: TemplateError.self) { try TemplateSize(processors: 17).check() }
     }
 }

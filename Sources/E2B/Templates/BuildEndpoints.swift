@@ -26,7 +26,11 @@ struct BuildEndpoints: Sendable {
             )
         }
         guard let name = TemplateName(reference.text) else { throw RESTError.badRequest("'\(text)' can not be a name") }
-        let size = TemplateSize(processors: model.cpuCount, memoryMiB: model.memoryMB)
+        let size = TemplateSize(
+            processors: model.cpuCount,
+            memoryMiB: model.memoryMB,
+            freeMiB: model.minFreeDiskMb
+        )
         let record = try await Self.refusing {
             try await builds.request(name, tags: model.tags ?? [], size: size, for: request.caller.owner)
         }
@@ -163,9 +167,13 @@ struct BuildEndpoints: Sendable {
     ///
     /// - Throws: status 404 for one that is not there or somebody else's; 403 for what belongs to all.
     private func own(_ text: String, _ request: Request) async throws -> String {
-        guard let reference = TemplateReference(text, for: request.caller),
-            let owner = try await builds.owner(of: reference.name)
-        else { throw RESTError.noTemplate(text) }
+        guard let reference = TemplateReference(text, for: request.caller) else {
+            let isForeign = text.contains("/")
+            throw isForeign
+                ? RESTError.noTemplate(text)
+                : RESTError.badRequest("'\(text)' can not be a template: \(TemplateStore.nameRule)")
+        }
+        guard let owner = try await builds.owner(of: reference.name) else { throw RESTError.noTemplate(text) }
         if request.caller.sees(owner) { return reference.text }
         if owner == .installation {
             throw RESTError(403, "The template '\(reference.name)' is the installation's: only its owner may change it")

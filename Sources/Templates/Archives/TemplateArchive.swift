@@ -239,7 +239,7 @@ struct TemplateImport: Sendable {
         _ also: @Sendable (String) throws -> Void = { _ in }
     ) async throws -> String {
         let layers = LayerStore(home)
-        let key = try await Tools.digest(["imported 1", layer.rawValue, digest])
+        let key = Tools.digest(["imported 1", layer.rawValue, digest])
         if layers.has(layer, key) { return layers.directory(layer, key) }
         return try await layers.make(layer, key) { workplace in
             for (name, source) in files { try Files.link("\(place)/\(source)", to: "\(workplace.result)/\(name)") }

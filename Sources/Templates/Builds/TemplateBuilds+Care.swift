@@ -47,14 +47,14 @@ extension TemplateBuilds {
                 let names = templates.namesOf(original ?? id)
                 var name = names.isEmpty ? "foundation \(id.prefix(8))" : names.joined(separator: ", ")
                 if original != nil { name += " with an agent" }
-                items.append(.init(kind: .template, name: name, bytes: Self.size(templates.directory(id))))
+                items.append(.init(kind: .template, name: name, bytes: Files.space(templates.directory(id))))
             }
             for name in Files.list(home.images)
             where !name.hasPrefix(".") && Files.isDirectory("\(home.images)/\(name)") {
-                items.append(.init(kind: .image, name: name, bytes: Self.size("\(home.images)/\(name)")))
+                items.append(.init(kind: .image, name: name, bytes: Files.space("\(home.images)/\(name)")))
             }
             for key in cache.keys {
-                items.append(.init(kind: .step, name: String(key.prefix(12)), bytes: Self.size(cache.directory(key))))
+                items.append(.init(kind: .step, name: String(key.prefix(12)), bytes: Files.space(cache.directory(key))))
             }
             for file in files.all() {
                 items.append(.init(kind: .files, name: String(file.hash.prefix(12)), bytes: file.bytes))
@@ -84,15 +84,4 @@ extension TemplateBuilds {
 
     /// The same for what was left long ago.
     package func pruneOld() async { try? await prune(olderThan: Self.patience) }
-
-    /// The space that a directory takes. Blocks.
-    private static func size(_ path: String) -> Int64 {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return 0 }
-        var size = Int64(status.st_blocks) * 512
-        if status.st_mode & S_IFMT == S_IFDIR {
-            for name in Files.list(path) { size += Self.size("\(path)/\(name)") }
-        }
-        return size
-    }
 }

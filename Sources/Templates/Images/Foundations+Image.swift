@@ -16,17 +16,18 @@ extension Foundations {
             processors: size.processors ?? Self.defaultShape.processors,
             memoryMiB: size.memoryMiB ?? Self.defaultShape.memoryMiB
         )
-        let diskMiB = size.diskMiB ?? Self.defaultDiskMiB
+        // How large the image is, is not known yet; most are small on a disk of the usual size.
+        let diskMiB = size.diskMiB(above: Self.defaultDiskMiB / 2) ?? Self.defaultDiskMiB
         let digest = try await image.digest()
         return try await turn.withLock {
             let boot = try await builder.bootLayers()
-            let key = try await Tools.digest([
+            let key = Tools.digest([
                 "image 1", digest, boot.kernel, boot.initialRAMDisk, "\(shape.processors)", "\(shape.memoryMiB)",
                 "\(diskMiB)", engine.identity.build, engine.identity.accelerator.rawValue,
             ])
             if let template = templates.foundation(key) { return Foundation(template: template, key: key) }
             let layers = LayerStore(home)
-            let diskKey = try await Tools.digest(["image 1", digest, "\(diskMiB)"])
+            let diskKey = Tools.digest(["image 1", digest, "\(diskMiB)"])
             if !layers.has(.disk, diskKey) {
                 log.info("fetching the image and making a disk of it")
                 _ = try await layers.make(.disk, diskKey) { place in try await image.make(in: place, diskMiB: diskMiB) }

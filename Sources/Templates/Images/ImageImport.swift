@@ -45,10 +45,10 @@ struct ImageConfiguration: Codable, Sendable, Hashable {
 struct ImageImport: Sendable {
     let source: ImageSource
     let login: RegistryLogin?
+    /// A registry that says nothing for so long is down, in the midst of an image too.
+    var patience = Duration.seconds(60)
 
     private static let tag = "image"
-    /// A registry that says nothing for so long is down.
-    private static let inspectLimit = Duration.seconds(60)
 
     /// What stands for the image in keys: the digest of its manifest.
     func digest() async throws -> String {
@@ -58,35 +58,41 @@ struct ImageImport: Sendable {
         }
         try Self.require()
         let output = try await withAuthorization { [self] authorization in
-            try await withDeadline(Self.inspectLimit) {
-                try await Tools.run(
-                    "skopeo",
-                    ["--insecure-policy", "inspect", "--raw"] + tls("--tls-verify") + authorization + [transport],
-                    failure: (.downloadFailed, "The image '\(transport)' was not found")
-                )
+            do {
+                return try await withDeadline(patience) {
+                    try await Tools.run(
+                        "skopeo",
+                        ["--insecure-policy", "inspect", "--raw"] + tls("--tls-verify") + authorization + [transport],
+                        failure: (.downloadFailed, "The image '\(transport)' was not found")
+                    )
+                }
+            } catch is DeadlineExceeded {
+                throw silence(about: transport)
             }
         }
-        return try await Tools.digest([output.text])
+        return Tools.digest([output.text])
     }
 
     /// Makes `disk.raw` and `image.json` in a place.
     func make(in place: LayerStore.Workplace, diskMiB: Int) async throws {
         try Self.require()
         let layout = "\(place.scratch)/layout"
-        let bundle = "\(place.scratch)/bundle"
+        let root = "\(place.scratch)/root"
         switch source {
         case .rootFileSystem(let path): try await Self.wrap(path, in: layout)
         default:
             guard let transport = source.transport else { return }
             try await withAuthorization { [self] authorization in
-                _ = try await Tools.run(
-                    "skopeo",
-                    ["--insecure-policy", "copy", "--quiet"]
-                        + tls("--src-tls-verify")
-                        + authorization.map { $0 == "--authfile" ? "--src-authfile" : $0 }
-                        + [transport, "oci:\(layout):\(Self.tag)"],
-                    failure: (.downloadFailed, "The image '\(transport)' was not fetched")
-                )
+                try await whileGrowing(layout, transport) {
+                    _ = try await Tools.run(
+                        "skopeo",
+                        ["--insecure-policy", "copy", "--quiet"]
+                            + tls("--src-tls-verify")
+                            + authorization.map { $0 == "--authfile" ? "--src-authfile" : $0 }
+                            + [transport, "oci:\(layout):\(Self.tag)"],
+                        failure: (.downloadFailed, "The image '\(transport)' was not fetched")
+                    )
+                }
             }
         }
         let configuration = try await Tools.run(
@@ -97,9 +103,10 @@ struct ImageImport: Sendable {
         _ = try ImageConfiguration(parsing: configuration.output)
         try Files.write(configuration.output, to: "\(place.result)/image.json")
         let rootless = Tools.isRoot ? [] : ["--rootless"]
+        // Without what a container engine would need: that fails for an image whose user is in no passwd.
         try await Tools.run(
             "umoci",
-            ["unpack"] + rootless + ["--image", "\(layout):\(Self.tag)", bundle],
+            ["raw", "unpack"] + rootless + ["--image", "\(layout):\(Self.tag)", root],
             failure: (.badImage, "The image's layers can not be used")
         )
         try await Tools.script(
@@ -110,8 +117,38 @@ struct ImageImport: Sendable {
             mke2fs -q -F -t ext4 -d "$1" -L image -m 0 -O ^has_journal,^resize_inode,^metadata_csum \\
             -E lazy_itable_init=1,assume_storage_prezeroed=1,root_owner=0:0 "$2"
             """,
-            ["\(bundle)/rootfs", "\(place.result)/disk.raw", "\(diskMiB)"],
+            [root, "\(place.result)/disk.raw", "\(diskMiB)"],
             failure: (.badImage, "The image does not fit into a disk of \(diskMiB) MiB")
+        )
+    }
+
+    /// Runs `body` for as long as a directory grows, if what fills it comes from a registry.
+    private func whileGrowing(
+        _ directory: String,
+        _ transport: String,
+        _ body: @Sendable @escaping () async throws -> Void
+    ) async throws {
+        guard case .registry = source else { return try await body() }
+        try await withThrowingTaskGroup(of: Void.self) { [patience] group in
+            group.addTask { try await body() }
+            group.addTask {
+                var last: Int64 = -1
+                while true {
+                    let space = try await BlockingPool.run { Files.space(directory) }
+                    if space == last { throw silence(about: transport) }
+                    last = space
+                    try await EventLoop.shared.sleep(for: patience)
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func silence(about transport: String) -> TemplateError {
+        TemplateError(
+            .downloadFailed,
+            "The image '\(transport)' was not fetched: its registry said nothing for \(Int(patience / .seconds(1))) seconds"
         )
     }
 
@@ -141,12 +178,7 @@ struct ImageImport: Sendable {
         _ body: @Sendable @escaping ([String]) async throws -> Result
     ) async throws -> Result {
         guard let login, case .registry(let name) = source else { return try await body([]) }
-        guard login.type == "registry", let user = login.username, let password = login.password else {
-            throw TemplateError(
-                .invalidRequest,
-                "A login of the kind '\(login.type)' is not supported: a registry is logged in to with name and password"
-            )
-        }
+        let (user, password) = try Self.credential(of: login)
         let host = name.contains("/") ? String(name.prefix { $0 != "/" }) : "docker.io"
         let secret = Data("\(user):\(password)".utf8).base64EncodedString()
         let file = "\(Program.variable("TMPDIR") ?? "/tmp")/martlet-login-\(Random.name(16))"
@@ -154,6 +186,19 @@ struct ImageImport: Sendable {
         try Files.write(document.encoded(), to: file, mode: 0o600)
         defer { try? Files.remove(file) }
         return try await body(["--authfile", file])
+    }
+
+    static func credential(of login: RegistryLogin) throws(TemplateError) -> (user: String, password: String) {
+        if login.type == "registry", let user = login.username, let password = login.password {
+            return (user, password)
+        }
+        // The name by which Google's registries take the document of a service account for a password.
+        if login.type == "gcp", let document = login.serviceAccountJson { return ("_json_key", document) }
+        throw TemplateError(
+            .invalidRequest,
+            "A login of the kind '\(login.type)' is not supported: a registry is logged in to with name and password, or "
+                + "with the document of a Google service account"
+        )
     }
 
     private static func require() throws(TemplateError) {

@@ -17,8 +17,11 @@ struct ImageNames: Sendable {
     private static let same = [
         "e2bdev/base", "e2bdev/base:latest", "debian:12", "debian:bookworm", "debian:bookworm-slim", "debian:12-slim",
     ]
-    /// What has something of its own that `base` lacks or has in another version.
-    private static let similar = ["ubuntu", "python", "node", "debian", "e2bdev/code-interpreter", "buildpack-deps"]
+    /// What has something of its own that `base` has in another version or, as it says here, lacks.
+    private static let similar = [
+        "ubuntu": "", "python": "", "debian": "", "buildpack-deps": ", without compilers", "node": ", without Node",
+        "e2bdev/code-interpreter": ", without Jupyter",
+    ]
 
     let file: String
 
@@ -33,11 +36,11 @@ struct ImageNames: Sendable {
         let name = Self.normalized(image)
         if Self.same.contains(name) { return Meaning(source: .template("base")) }
         let repository = String(name.prefix { $0 != ":" })
-        guard Self.similar.contains(repository) else { return nil }
+        guard let lack = Self.similar[repository] else { return nil }
         return Meaning(
             source: .template("base"),
             note:
-                "'\(image)' is not here: the template 'base' stands for it, which is Debian 12 with Python 3.11. To have "
+                "'\(image)' is not here: the template 'base' stands for it, which is Debian 12 with Python 3.11\(lack). To have "
                 + "another one, name it in '\(file)'"
         )
     }

@@ -18,18 +18,30 @@ package struct TemplateSize: Codable, Sendable, Hashable {
     package var processors: Int?
     package var memoryMiB: Int?
     package var diskMiB: Int?
+    /// What is to be free on the disk when the steps are done, as far as that can be said before; no disk becomes smaller.
+    package var freeMiB: Int?
 
-    package init(processors: Int? = nil, memoryMiB: Int? = nil, diskMiB: Int? = nil) {
+    package init(processors: Int? = nil, memoryMiB: Int? = nil, diskMiB: Int? = nil, freeMiB: Int? = nil) {
         self.processors = processors
         self.memoryMiB = memoryMiB
         self.diskMiB = diskMiB
+        self.freeMiB = freeMiB
+    }
+
+    /// What steps may write before less than ``freeMiB`` is left.
+    private static let stepsMiB = 2048
+
+    /// The disk that is wished for on top of one of which `used` MiB are in use.
+    func diskMiB(above used: Int) -> Int? {
+        guard let freeMiB, freeMiB > 0 else { return diskMiB }
+        return max(diskMiB ?? 0, used + Self.stepsMiB + freeMiB)
     }
 
     /// - Throws: ``TemplateError/Code/invalidRequest`` for what no machine can have.
     package func check() throws(TemplateError) {
         for (value, range, what) in [
             (processors, 1...16, "processors"), (memoryMiB, 128...65_536, "MiB of memory"),
-            (diskMiB, 512...1_048_576, "MiB of disk"),
+            (diskMiB, 512...1_048_576, "MiB of disk"), (freeMiB, 0...1_048_576, "MiB free on its disk"),
         ] {
             guard let value, !range.contains(value) else { continue }
             throw TemplateError(
@@ -62,11 +74,12 @@ struct Foundations: Sendable {
             processors: size.processors ?? manifest.shape.processors,
             memoryMiB: size.memoryMiB ?? manifest.shape.memoryMiB
         )
-        let diskMiB = max(size.diskMiB ?? 0, manifest.diskMiB)
+        let used = [parent.saved.plan.rootImage, parent.saved.disk].reduce(0) { $0 + Files.space($1) }
+        let diskMiB = max(size.diskMiB(above: Int(used >> 20)) ?? 0, manifest.diskMiB)
         if wanted == manifest.shape, diskMiB == manifest.diskMiB {
-            return Foundation(template: parent, key: try await Tools.digest(["template", manifest.buildID]))
+            return Foundation(template: parent, key: Tools.digest(["template", manifest.buildID]))
         }
-        let key = try await Tools.digest([
+        let key = Tools.digest([
             "size 1", manifest.buildID, "\(wanted.processors)", "\(wanted.memoryMiB)", "\(diskMiB)",
         ])
         if let template = templates.foundation(key) { return Foundation(template: template, key: key) }

@@ -69,8 +69,8 @@ struct StepBuild: Sendable {
         var refusedKey: String
         var isForced: Bool
 
-        /// Whether the guest is another one after it.
-        var changesGuest: Bool {
+        /// Whether the guest may be another one after it.
+        var mayChangeGuest: Bool {
             switch instruction {
             case .run, .copy, .directory: true
             case .environment(let variables): variables.contains { $0.name == "PATH" }
@@ -105,20 +105,20 @@ struct StepBuild: Sendable {
         let wishes = try JSONValue(encoding: policy).text()
         for (instruction, step) in zip(instructions, spec.steps ?? []) {
             isForced = isForced || step.force == true
-            key = try await Tools.digest([key, step.type, step.filesHash ?? ""] + (step.args ?? []))
+            key = Tools.digest([key, step.type, step.filesHash ?? ""] + (step.args ?? []))
             plan.append(
                 Planned(
                     instruction: instruction,
                     context: context,
                     key: key,
-                    refusedKey: try await Tools.digest([Self.refused, key, wishes]),
+                    refusedKey: Tools.digest([Self.refused, key, wishes]),
                     isForced: isForced
                 )
             )
             context.apply(instruction)
         }
-        let finalKey = try await Tools.digest([Self.recipe, key, spec.startCmd ?? "", spec.readyCmd ?? ""])
-        let keys = FinalKeys(whole: finalKey, refused: try await Tools.digest([Self.refused, finalKey, wishes]))
+        let finalKey = Tools.digest([Self.recipe, key, spec.startCmd ?? "", spec.readyCmd ?? ""])
+        let keys = FinalKeys(whole: finalKey, refused: Tools.digest([Self.refused, finalKey, wishes]))
         return try await finish(record, spec, plan, context, foundation, keys)
     }
 
@@ -140,11 +140,8 @@ struct StepBuild: Sendable {
         do {
             let manifest = try await located(Self.finalStep) {
                 let final = StepLog(log: log, step: Self.finalStep)
-                try await Self.whileRunning(machine.machine) {
-                    try await network.open(to: machine.guest, during: Self.finalStep) {
-                        try await start(spec, machine, context, final)
-                    }
-                }
+                try await start(spec, machine, context, final)
+                try await machine.kept()
                 let key = network.hasRefused ? keys.refused : keys.whole
                 return try await save(machine, record, spec, context, foundation, key, final)
             }
@@ -163,7 +160,7 @@ struct StepBuild: Sendable {
         let cache = StepCache(home, identity: engine.identity)
         var done = 0
         var saved: SavedMachine?
-        for index in plan.indices.reversed() where plan[index].changesGuest && !plan[index].isForced {
+        for index in plan.indices.reversed() where plan[index].mayChangeGuest && !plan[index].isForced {
             saved = await cache.saved(plan[index].key)
             if saved == nil {
                 saved = await cache.saved(plan[index].refusedKey)
@@ -209,18 +206,24 @@ struct StepBuild: Sendable {
             let (guest, engineMachine) = (machine.guest, machine.machine)
             let runner = StepRunner(guest: guest, files: files, log: stepLog, network: network, limit: limit)
             // A machine that ends by itself, or by its disk, must not be waited for.
-            try await Self.whileRunning(engineMachine) { [network] in
+            let hasChanged = try await Self.whileRunning(engineMachine) { [network] in
                 try await network.open(to: guest, during: label) {
                     try await runner.run(step.instruction, in: step.context)
                 }
             }
-            guard step.changesGuest else { return }
+            // Most directories are there already: nothing is kept of a step that made nothing.
+            guard hasChanged else { return }
             try await atMoment(.keep)
             let key = network.hasRefused ? step.refusedKey : step.key
+            let manifest = foundation.template.manifest
             try await machine.between { saved in
-                try await cache.keep(saved, as: key, of: foundation.template.manifest)
+                do {
+                    try await cache.keep(saved, as: key, of: manifest)
+                } catch {
+                    throw BuildFailure(error, in: label)
+                }
             }
-        } catch let error where !(error is CancellationError) {
+        } catch let error where !(error is CancellationError) && !(error is BuildFailure) {
             throw BuildFailure(error, in: label)
         }
     }
@@ -230,9 +233,10 @@ struct StepBuild: Sendable {
     }
 
     /// Runs `body` for as long as the machine does: whatever its end does to connections is told as what it is.
-    private static func whileRunning(_ machine: any Machine, _ body: @Sendable @escaping () async throws -> Void)
-        async throws
-    {
+    private static func whileRunning<Result: Sendable>(
+        _ machine: any Machine,
+        _ body: @Sendable @escaping () async throws -> Result
+    ) async throws -> Result {
         func ending() -> TemplateError {
             TemplateError(
                 .guestFailed,
@@ -240,14 +244,15 @@ struct StepBuild: Sendable {
             )
         }
         do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
+            return try await withThrowingTaskGroup(of: Result.self) { group in
                 group.addTask { try await body() }
                 group.addTask {
                     try await machine.ended.value()
                     throw ending()
                 }
                 defer { group.cancelAll() }
-                try await group.next()
+                guard let result = try await group.next() else { throw ending() }
+                return result
             }
         } catch let error where !(error is CancellationError) && !(error is TemplateError) {
             // Its connections end a moment before its process does.
@@ -264,13 +269,27 @@ struct StepBuild: Sendable {
         try await atMoment(.start)
         let command = spec.startCmd.flatMap { $0.isEmpty ? nil : $0 }
         let ready = spec.readyCmd.flatMap { $0.isEmpty ? nil : $0 }
+        guard command != nil || ready != nil else { return }
+        try await Self.whileRunning(machine.machine) {
+            try await network.open(to: machine.guest, during: Self.finalStep) {
+                try await start(command, ready ?? Self.defaultReady, machine, context, log)
+            }
+        }
+    }
+
+    private func start(
+        _ command: String?,
+        _ check: String,
+        _ machine: StepMachine,
+        _ context: StepContext,
+        _ log: StepLog
+    ) async throws {
         let runner = StepRunner(guest: machine.guest, files: files, log: log, network: network)
         var service: UInt32?
         if let command {
             log.info("starting: \(command)")
             service = try await runner.startService(command, in: context)
         }
-        guard let check = ready ?? (command == nil ? nil : Self.defaultReady) else { return }
         log.info("waiting until this succeeds: \(check)")
         let began = ContinuousClock.now
         while true {

@@ -12,6 +12,8 @@ struct StepMachine: Sendable {
     private let line: GuestLine
     private let foundation: Template
     private(set) var guest: GuestLink
+    /// Keeps what the step before made, while the machine goes on.
+    private var keeping: Task<Void, any Error>?
 
     /// How long a guest may take for its identity on a busy host.
     private static let patience = Duration.seconds(60)
@@ -44,13 +46,19 @@ struct StepMachine: Sendable {
         return try await withDeadline(patience) { try await line.initialize(identity, bootstrap: foundation.bootstrap) }
     }
 
-    /// Ends what the step before left running, and gives what the machine has become to `keep` while it is nobody's.
-    mutating func between(_ keep: @Sendable (SavedMachine) async throws -> Void) async throws {
+    /// Ends what the step before left running, and has what the machine has become while it is nobody's given to `keep`, while
+    /// the machine goes on.
+    mutating func between(_ keep: @Sendable @escaping (SavedMachine) async throws -> Void) async throws {
         try await guest.release()
+        try await kept()
         let checkpoint = try await machine.checkpoint()
-        try await keep(checkpoint.saved)
+        // Its owner is this machine: `kept` and `destroy` wait for its end.
+        keeping = Task { try await keep(checkpoint.saved) }
         guest = try await Self.introduce(line, foundation)
     }
+
+    /// Waits until what the last step made is kept.
+    func kept() async throws { try await keeping?.value }
 
     /// Leaves the guest nobody's, for good, with its files on its disk and its services running.
     func release() async throws {
@@ -63,6 +71,8 @@ struct StepMachine: Sendable {
     }
 
     func destroy() async {
+        // What is kept is in the machine's directory until it is written down.
+        _ = await keeping?.result
         await Task { await machine.destroy() }.value
     }
 }

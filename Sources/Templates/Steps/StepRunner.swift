@@ -17,26 +17,31 @@ struct StepRunner: Sendable {
     private static let shells = ["/bin/bash", "/bin/sh"]
 
     /// - Parameter context: what the steps before have set; what this one sets is not in it yet.
-    func run(_ instruction: Instruction, in context: StepContext) async throws {
+    /// - Returns: whether the guest is another one than before.
+    func run(_ instruction: Instruction, in context: StepContext) async throws -> Bool {
         switch instruction {
         case .run(let command, let user):
             try await run(command, user: user ?? context.user, in: context)
+            return true
         case .copy(let copy):
             try await self.copy(copy, in: context)
+            return true
         case .environment(let variables):
             var context = context
             context.apply(instruction)
-            guard variables.contains(where: { $0.name == "PATH" }) else { return }
+            guard variables.contains(where: { $0.name == "PATH" }) else { return false }
             try await keepPath(context.environment["PATH"] ?? StepContext.standardPath)
+            return true
         case .directory:
             var after = context
             after.apply(instruction)
-            try await script(
-                "[ -d \"$1\" ] || { mkdir -p -- \"$1\" && chown \"$2\" -- \"$1\"; }",
+            let said = try await script(
+                "[ -d \"$1\" ] || { mkdir -p -- \"$1\" && chown \"$2\" -- \"$1\" && echo made; }",
                 [after.directory, context.user],
                 failure: "the directory '\(after.directory)' can not be made"
             )
-        case .user: break
+            return !said.isEmpty
+        case .user: return false
         }
     }
 
@@ -126,9 +131,12 @@ struct StepRunner: Sendable {
     }
 
     private func findShell() async throws -> String {
+        // Looked for and not tried: a program that is started costs a slow guest more than all else that is done about a step.
         for shell in Self.shells {
-            let command = GuestLink.Command(shell, ["-c", ":"], user: "root", directory: "/")
-            if let result = try? await guest.run(command), result.status == 0 { return shell }
+            do {
+                _ = try await guest.call(StatFile.self, .init(path: shell), user: "root")
+                return shell
+            } catch is CallError {}
         }
         throw TemplateError(.stepFailed, "There is no shell in the image, so no command can be run in it")
     }
@@ -147,7 +155,6 @@ struct StepRunner: Sendable {
             ],
             failure: "'\(copy.source)' can not be copied to '\(copy.destination)'"
         )
-        try await script("rm -rf \"$1\"", [stage], failure: "nothing can be cleared away")
     }
 
     /// Puts in its place what was unpacked, as `docker COPY` does. Arguments: where it is, the pattern, the destination, its
@@ -168,10 +175,12 @@ struct StepRunner: Sendable {
         chosen=$#
         for path; do
             if [ -d "$path" ] && [ ! -L "$path" ]; then
-                if [ ! -d "$target" ]; then mkdir -p "$target"; chown "$owner" "$target"; fi
+                # What comes into a directory of its own needs not be copied once more.
+                put='cp -a'
+                if [ ! -d "$target" ]; then mkdir -p "$target"; chown "$owner" "$target"; put=mv; fi
                 for entry in "$path"/* "$path"/.[!.]* "$path"/..?*; do
                     if [ -e "$entry" ] || [ -L "$entry" ]; then printf '%s\\0' "$entry"; fi
-                done | xargs -0 sh -c 'target=$1; shift; [ "$#" = 0 ] || exec cp -a -- "$@" "$target/"' sh "$target"
+                done | xargs -0 sh -c 'put=$1; target=$2; shift 2; [ "$#" = 0 ] || exec $put -- "$@" "$target/"' sh "$put" "$target"
             else
                 name=$target
                 case $target in */) name=$target${path##*/} ;; *)
@@ -181,6 +190,8 @@ struct StepRunner: Sendable {
                 cp -a -- "$path" "$name"
             fi
         done
+        cd /
+        rm -rf "$stage"
         """
 
     // MARK: In the guest
@@ -195,8 +206,9 @@ struct StepRunner: Sendable {
         )
     }
 
-    /// Runs a shell script of our own as root.
-    func script(_ text: String, _ arguments: [String], failure: String) async throws {
+    /// Runs a shell script of our own as root, and gives what it wrote.
+    @discardableResult
+    func script(_ text: String, _ arguments: [String], failure: String) async throws -> String {
         let command = GuestLink.Command("/bin/sh", ["-c", text, "sh"] + arguments, user: "root", directory: "/")
         let result: CommandResult
         do {
@@ -208,5 +220,6 @@ struct StepRunner: Sendable {
             let words = result.errorText.split(separator: "\n").prefix(3).joined(separator: "; ")
             throw TemplateError(.stepFailed, "\(failure): \(words.isEmpty ? result.statusText : words)")
         }
+        return result.text
     }
 }

@@ -46,10 +46,12 @@ public struct TemplateStep: Codable, Sendable, Hashable {
 
 /// What a registry lets somebody in by.
 public struct RegistryLogin: Codable, Sendable, Hashable {
-    /// `registry`, which has a name and a password; `aws` and `gcp` are E2B's and are refused by name.
+    /// `registry`, which has a name and a password, or `gcp`; `aws` is E2B's and is refused by name.
     public var type: String
     public var username: String?
     public var password: String?
+    /// Of `gcp`: the document of a service account, as text.
+    public var serviceAccountJson: String?
 
     public init(type: String, username: String? = nil, password: String? = nil) {
         self.type = type

@@ -122,6 +122,12 @@ async def test_what_a_client_gets_wrong_is_told(server, name):
     ]:
         answer = await server.call("POST", "/v3/templates", json=body)
         assert answer.status_code == 400 and words in answer.json()["message"], body
+    for target, status in [("No Name:v1", 400), (f"{name}-none:v1", 404), (f"others/{name}:v1", 404)]:
+        answer = await server.call("POST", "/templates/tags", json={"target": target, "tags": ["v2"]})
+        assert answer.status_code == status, target
+    # The first generation, for which clients pushed images.
+    old = await server.call("POST", "/templates", json={"dockerfile": "FROM base"})
+    assert old.status_code == 501 and "e2b template create" in old.json()["message"]
     unknown = await server.call("POST", f"/v2/templates/{name}/builds/{uuid.uuid4()}", json={"fromTemplate": "base"})
     assert unknown.status_code == 400 and "not found" in unknown.json()["message"]
     asked = (await server.call("POST", "/v3/templates", json={"name": name})).json()
