@@ -40,7 +40,10 @@ package struct TemplateRecipe: Sendable, Hashable {
     /// Added where instructions are translated. QEMU finds its translations again by address, so a program that begins elsewhere
     /// each time is translated each time: with randomised addresses, starting one costs twice as much. What they protect, one
     /// program of a sandbox from another's attack, is little in a guest of one user.
-    package var translatedKernelParameters = "norandmaps"
+    ///
+    /// The counter is the host's and goes right. What the kernel holds it against are ticks, of which a busy host loses some: it
+    /// would take the counter for the one that is wrong, and count ticks from then on.
+    package var translatedKernelParameters = "norandmaps tsc=nowatchdog"
 
     // MARK: Debian
 

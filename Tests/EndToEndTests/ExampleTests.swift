@@ -51,7 +51,7 @@ struct `an example of a template` {
             "template", "build", "shop-by-file", "--dockerfile", "Dockerfile", "--context", ".", "--ready",
             "curl -sf localhost:8000/health",
         ]
-        try await Installation.alone {
+        try await Installation.slots.withMost {
             let built = try await martlet.martlet(line, directory: Self.example.directory)
             #expect(built.status.isSuccess, "\(built.errorText)")
             let run = try await martlet.martlet([
