@@ -19,7 +19,8 @@ def client(kind, url, token):
     from mcp import Client
     from mcp.client.streamable_http import streamable_http_client
 
-    http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"})
+    # Its own five seconds are soon over where servers are started by the first request.
+    http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60)
     return Client(streamable_http_client(url, http_client=http))
 
 
