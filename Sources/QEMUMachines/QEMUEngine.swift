@@ -56,13 +56,7 @@ package struct QEMUEngine: MachineEngine {
             try DiskLayer.create(at: "\(directory)/\(QEMUCommandLine.disk)", size: UInt64(size))
             let disk = DiskChain(booting: plan.rootImage, writing: QEMUCommandLine.disk)
             let line = line(plan, .shared(MachineFiles.memory), disk, in: directory)
-            let process = try await start(line, input: Descriptor.null(), in: directory)
-            do {
-                return try await process.machine(nil)
-            } catch {
-                await process.destroy()
-                throw error
-            }
+            return try await started(line, in: directory) { try await $0.machine(nil) }
         } catch {
             try? Files.remove(directory)
             throw error
@@ -82,16 +76,28 @@ package struct QEMUEngine: MachineEngine {
             disk.insert(layers)
             // A kernel asks nothing of the memory that it finds.
             let line = line(files.plan, .copyOnWrite(MachineFiles.memory, waits: false), disk, in: directory)
-            let process = try await start(line, input: Descriptor.null(), in: directory)
-            do {
+            let origin = QEMUMachine.Origin(identity: identity, files: files, disk: disk)
+            return try await started(line, in: directory) { process in
                 try await process.qmp.execute("migrate-set-capabilities", QEMUProcess.capabilities)
-                return try await process.machine(QEMUMachine.Origin(identity: identity, files: files, disk: disk))
-            } catch {
-                await process.destroy()
-                throw error
+                return try await process.machine(origin)
             }
         } catch {
             try? Files.remove(directory)
+            throw error
+        }
+    }
+
+    /// Starts a process that boots, and has `body` make a machine of it; where that fails, no process is left.
+    private func started(
+        _ line: QEMUCommandLine,
+        in directory: String,
+        _ body: (QEMUProcess) async throws -> any Machine
+    ) async throws -> any Machine {
+        let process = try await start(line, input: Descriptor.null(), in: directory)
+        do {
+            return try await body(process)
+        } catch {
+            await process.destroy()
             throw error
         }
     }
