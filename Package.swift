@@ -164,7 +164,7 @@ let package = Package(
             name: "martlet-bench",
             dependencies: [
                 "Linux", "HTTP", "RPC", "Wire", "ScriptedModel", "Machines", "QEMUMachines", "GuestLink", "Sandboxes",
-                "Terminals", "Router", "Snapshots", "Records", "Gateway",
+                "Terminals", "Router", "Snapshots", "Records", "Gateway", "Egress",
             ],
             path: "Sources/Benchmarks",
             swiftSettings: settings

@@ -16,6 +16,8 @@ struct Benchmark: Sendable {
     let isTerminalsOnly: Bool
     /// Whether builds of templates are measured, and nothing else.
     let isTemplatesOnly: Bool
+    /// Whether the gateway and the egress are measured, and nothing else.
+    let isGatewayOnly: Bool
     /// The program under test.
     let martlet: String
     /// The working directory of the run that is measured.
@@ -37,6 +39,7 @@ struct Benchmark: Sendable {
         isForksOnly = arguments.contains("--forks")
         isTerminalsOnly = arguments.contains("--terminals")
         isTemplatesOnly = arguments.contains("--templates")
+        isGatewayOnly = arguments.contains("--gateway")
         (martlet, directory, output) = (places[0], places[1], places[2])
         self.home = Home(home)
         python = Program.variable("MARTLET_BENCH_PYTHON").flatMap { $0.isEmpty ? nil : $0 }
@@ -69,7 +72,7 @@ struct Benchmark: Sendable {
             log: "\(home.path)/bench.log"
         ) { daemon in
             var report = Report(host: HostFacts(try await daemon.describe()))
-            if isEngineOnly { return report }
+            if isEngineOnly || isGatewayOnly { return report }
             let forks = ForkBenchmarks(daemon: daemon, isQuick: isQuick)
             if isForksOnly {
                 await report.measure("A sandbox that wrote 30 MiB, forked") { try await forks.all() + forks.many() }
@@ -124,6 +127,11 @@ struct Benchmark: Sendable {
             report.host.loadAfter = Proc.load
             return report
         }
+        if isGatewayOnly {
+            await measureGateway(&report)
+            report.host.loadAfter = Proc.load
+            return report
+        }
         let snapshots = SnapshotBenchmarks(home: home, isQuick: isQuick)
         await report.measure("A machine that wrote 30 MiB, saved and gone on from") { try await snapshots.all() }
         if isEngineOnly {
@@ -132,14 +140,20 @@ struct Benchmark: Sendable {
         }
         let router = RouterBenchmarks(home: home.path, program: "/proc/self/exe", isQuick: isQuick)
         await report.measure("A server of 1 KiB answers, 32 connections") { try await router.all() }
-        let gateway = GatewayBenchmarks(program: "/proc/self/exe", isQuick: isQuick)
-        await report.measure("A model request through the gateway") { try await gateway.all() }
+        await measureGateway(&report)
         let others = AlternativeBenchmarks(home: home, isQuick: isQuick, modelURL: modelURL)
         await report.measure("Other ways to the same") {
             try await others.coldBoot() + others.resume() + others.bareAgent() + others.containers()
         }
         report.host.loadAfter = Proc.load
         return report
+    }
+
+    private func measureGateway(_ report: inout Report) async {
+        let gateway = GatewayBenchmarks(program: "/proc/self/exe", isQuick: isQuick)
+        await report.measure("A model request through the gateway") { try await gateway.all() }
+        let egress = EgressBenchmarks(program: "/proc/self/exe", isQuick: isQuick)
+        await report.measure("What leaves a sandbox, at the host's side") { try await egress.all() }
     }
 
     /// Progress, on standard error: the table alone goes to standard output.

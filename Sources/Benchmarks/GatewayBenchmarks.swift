@@ -74,6 +74,7 @@ struct GatewayBenchmarks: Sendable {
     private func crowd(_ gateway: StageProcess) async throws -> [Measurement] {
         var memory = Measurement("gateway.memory", "the gateway, private, with 1,000 idle connections", .mebibytes)
         var wait = Measurement("gateway.crowd", "a request among them", .milliseconds)
+        var growth = Measurement("gateway.growth", "its memory grown by 1,000 more requests", .mebibytes, target: 1)
         var all: [Channel] = []
         defer { for channel in all { channel.close() } }
         for _ in 0..<Self.connections {
@@ -83,9 +84,14 @@ struct GatewayBenchmarks: Sendable {
             try await channel.write(Array("HEAD /api/hello HTTP/1.1\r\nHost: model\r\n\r\n".utf8))
             _ = try await channel.read(upTo: 4096)
         }
-        if let used = Proc.privateMemory(gateway.child.pid) { memory.values.append(used) }
         let client = Self.client(gateway.port)
         for _ in 0..<(isQuick ? 20 : 200) { wait.values.append(try await Self.ask(client).end) }
-        return [memory, wait]
+        let used = Proc.privateMemory(gateway.child.pid) ?? 0
+        memory.values.append(used)
+        let more = isQuick ? 200 : 1000
+        for _ in 0..<more { _ = try await Self.ask(client) }
+        growth.values.append((Proc.privateMemory(gateway.child.pid) ?? 0) - used)
+        if isQuick { growth.note = "by \(more)" }
+        return [memory, wait, growth]
     }
 }

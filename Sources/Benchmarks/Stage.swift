@@ -1,3 +1,4 @@
+import Egress
 import Gateway
 import GuestLink
 import HTTP
@@ -15,6 +16,8 @@ import Wire
 ///     a client ─┬────────────► model                        directly
 ///               └─► gateway ─► model                        with a budget to keep
 ///
+///     a client ───► egress ──► bytes                        what a sandbox connects to
+///
 /// The origin answers on its port, and behind the upgrade by which a guest's agent lets the host in to a port: so each of the
 /// three ways ends in the same server, and the two proxies have the same work to do.
 enum Stage: String {
@@ -22,6 +25,8 @@ enum Stage: String {
     case router
     case model
     case gateway
+    case bytes
+    case egress
 
     static let sandbox = "ibenchmark0000000000"
     private static let token = Secret("benchmark")
@@ -41,8 +46,31 @@ enum Stage: String {
         case .gateway:
             guard let target = arguments.dropFirst().first.flatMap({ UInt16($0) }) else { return false }
             try await gatewayServer(to: target).run(on: listener)
+        case .bytes: try await ByteServer.run(on: listener)
+        case .egress:
+            guard let target = arguments.dropFirst().first.flatMap({ UInt16($0) }) else { return false }
+            try await runEgress(on: listener, to: target)
         }
         return true
+    }
+
+    /// An address of the public internet, which the egress is told is in this machine.
+    static let place = IPAddress.v4(0x5DB8_D70E)
+
+    private static func runEgress(on listener: Listener, to port: UInt16) async throws {
+        let egress = SandboxEgress(
+            sandboxID: sandbox,
+            policy: try EgressBenchmarks.policy(),
+            resolver: SystemResolver(),
+            connect: { _, _ in try await Channel.connect(to: .loopback(port)) },
+            note: { _ in }
+        )
+        try await withThrowingDiscardingTaskGroup { group in
+            while true {
+                let channel = try await listener.accept()
+                group.addTask { await egress.carry(channel, to: .address(place), port: 8443) }
+            }
+        }
     }
 
     /// A kilobyte for everyone, on a connection or behind the upgrade to one.
