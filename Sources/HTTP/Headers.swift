@@ -3,11 +3,20 @@ package struct Headers: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     package struct Field: Sendable, Hashable {
         package var name: String
         package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     package private(set) var fields: [Field] = []
 
     package init() {}
+
+    package init(_ fields: [Field]) {
+        self.fields = fields
+    }
 
     package init(dictionaryLiteral elements: (String, String)...) {
         fields = elements.map { Field(name: $0.0, value: $0.1) }

@@ -55,8 +55,11 @@ package struct CompiledPolicy: Sendable {
     private var allowing = Table()
     private var denying = Table()
     private var opened = Table()
+    private let headerRules: [(ports: [ClosedRange<UInt16>], rule: ReadyRule)]
     private var ruled: [String: [Int]] = [:]
     private var ruledBelow: [String: [Int]] = [:]
+    /// The ports at which requests to some host have rules.
+    private let ruledPorts: Set<ClosedRange<UInt16>>
     /// Whether a name could turn what was decided without one.
     let allowsByName: Bool
     let deniesByName: Bool
@@ -70,6 +73,10 @@ package struct CompiledPolicy: Sendable {
             }
         }
         for (index, target) in policy.opened.enumerated() { opened.add(target, index) }
+        headerRules = (policy.headerRules ?? []).map {
+            ($0.target.ports.map { [$0] } ?? [80...80, 443...443], ReadyRule($0))
+        }
+        ruledPorts = Set(headerRules.flatMap(\.ports))
         for (index, rule) in (policy.headerRules ?? []).enumerated() {
             switch rule.target.place {
             case .name(let name): ruled[name.text, default: []].append(index)
@@ -100,16 +107,15 @@ package struct CompiledPolicy: Sendable {
     }
 
     /// Whether requests to some host at this port have rules.
-    func hasHeaderRules(at port: UInt16) -> Bool {
-        policy.headerRules?.contains { $0.isAbout(port) } ?? false
-    }
+    func hasHeaderRules(at port: UInt16) -> Bool { ruledPorts.contains { $0.contains(port) } }
 
-    /// The rules about requests to this host, in their order.
-    func headerRules(for name: DomainName, _ port: UInt16) -> [HeaderRule] {
-        guard let rules = policy.headerRules else { return [] }
+    /// The rules about requests to this host, in their order; nil where there are none.
+    func headerRules(for name: DomainName, _ port: UInt16) -> RequestRules? {
+        guard hasHeaderRules(at: port) else { return nil }
         var indices = ruled[name.text] ?? []
         if !ruledBelow.isEmpty { for parent in name.parents { indices += ruledBelow[String(parent)] ?? [] } }
-        return indices.sorted().map { rules[$0] }.filter { $0.isAbout(port) }
+        let rules = indices.sorted().lazy.map { headerRules[$0] }.filter { $0.ports.contains { $0.contains(port) } }
+        return rules.isEmpty ? nil : RequestRules(rules.map(\.rule), host: name)
     }
 
     /// Decides whether a name may be looked up, which tells its owner something: whether a connection to it could be allowed
@@ -130,11 +136,5 @@ package struct CompiledPolicy: Sendable {
         }
         if let index = denying.firstMatch(name, address, port) { return .denied(.rule(policy.rules[index].id)) }
         return policy.fallback == .allow ? .allowed(.fallback) : .denied(.fallback)
-    }
-}
-
-extension HeaderRule {
-    fileprivate func isAbout(_ port: UInt16) -> Bool {
-        target.ports?.contains(port) ?? (port == 80 || port == 443)
     }
 }

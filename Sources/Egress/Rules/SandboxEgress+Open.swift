@@ -31,7 +31,7 @@ extension SandboxEgress {
         }
         let (bytes, name) = await firstName(guest)
         let stream = HeldStream(bytes, before: guest)
-        guard let name, let domain = name.domain, !policy.headerRules(for: domain, port).isEmpty else {
+        guard let name, let domain = name.domain, policy.headerRules(for: domain, port) != nil else {
             return Beginning(stream: stream, ruled: nil)
         }
         let isTLS = if case .tls = name { true } else { false }
@@ -189,57 +189,41 @@ extension SandboxEgress {
         }
     }
 
-    /// The request as it goes out: without what the sandbox wrote into a field that any rule of this host sets.
+    /// The request as it goes out: rebuilt from its parts, for the host that was agreed to.
     private func changed(
         _ request: RequestHead,
         _ connection: OpenConnection,
         _ ruled: Ruled,
         _ port: UInt16
     ) async throws -> RequestHead {
-        // By the policy of now: it may have changed since the connection began.
-        let rules = compiled.headerRules(for: ruled.name, port)
-        // Rebuilt from its parts: what follows is for the host that was agreed to.
-        var head = RequestHead(
+        let dropped = Set((Self.hopByHop(request.headers) + ["Host", "Expect"]).map { $0.lowercased() })
+        let own = request.headers.fields.filter { !dropped.contains($0.name.lowercased()) }
+        let asked = RuledRequest(method: request.method, path: request.path, headers: Headers(own))
+        let headers = try await apply(asked, connection, ruled, port)
+        return RequestHead(
             method: request.method,
             target: request.originTarget,
-            headers: ["Host": request.headers["Host"] ?? ruled.name.text]
+            headers: Headers(
+                [Headers.Field(name: "Host", value: request.headers["Host"] ?? ruled.name.text)] + headers.fields
+            )
         )
-        let dropped = Set(Self.hopByHop(request.headers) + ["Host", "Expect"]).union(rules.flatMap { $0.headers.keys })
-            .reduce(into: Set<String>()) { $0.insert($1.lowercased()) }
-        for field in request.headers.fields where !dropped.contains(field.name.lowercased()) {
-            head.headers.add(field.name, field.value)
-        }
-        for rule in rules where rule.applies(to: request.method, path: request.path) {
-            for (field, text) in rule.headers.sorted(by: { $0.key < $1.key }) {
-                guard let value = HeaderValue(text) else { continue }
-                guard ruled.isTLS || !value.hasSecret else {
-                    throw HTTPError(403, "'\(field)' has a secret for '\(ruled.name)', which is sent over TLS only")
-                }
-                head.headers[field] = try await reveal(value, ruled)
-            }
-            let kind = EgressEvent.Kind.changed(rule: rule.id, method: request.method, path: request.path)
-            tell(kind, .allowed(.rule(rule.id)), ruled.name, connection.address, port)
-        }
-        return head
     }
 
-    private func reveal(_ value: HeaderValue, _ ruled: Ruled) async throws -> String {
-        var text = ""
-        for part in value.parts {
-            switch part {
-            case .text(let plain): text += plain
-            case .secret(let name):
-                guard let secret = try? await ruled.opening.secret(name) else {
-                    throw HTTPError(502, "There is no secret '\(name)', which a rule for '\(ruled.name)' names")
-                }
-                text += secret.exposed { $0 }
-            }
+    /// The fields of a request as they go out, by the policy of now: it may have changed since the connection began.
+    private func apply(
+        _ request: RuledRequest,
+        _ connection: OpenConnection,
+        _ ruled: Ruled,
+        _ port: UInt16
+    ) async throws -> Headers {
+        guard let rules = compiled.headerRules(for: ruled.name, port) else { return request.headers }
+        let change = try rules.change(request, isSecure: ruled.isTLS)
+        let headers = try await change.headers(revealing: ruled.opening.secret)
+        for rule in change.applied {
+            let kind = EgressEvent.Kind.changed(rule: rule, method: request.method, path: request.path)
+            tell(kind, .allowed(.rule(rule)), ruled.name, connection.address, port)
         }
-        // A secret that ends the field would be a request of its own.
-        guard HeaderValue.isSafe(text) else {
-            throw HTTPError(502, "A secret for '\(ruled.name)' has a control character, and can not be sent")
-        }
-        return text
+        return headers
     }
 
     /// Fields that belong to one connection: RFC 9110 §7.6.1.
