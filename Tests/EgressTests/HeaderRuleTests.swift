@@ -34,7 +34,8 @@ private let key = "sk-live-4711"
         ("1.2.3.4", "X-A", "b"), ("*", "X-A", "b"), ("good.com", "Host", "b"), ("good.com", "Content-Length", "b"),
         ("good.com", "X A", "b"), ("good.com", "", "b"), ("good.com", "X-A", "b\r\nX-B: c"), ("good.com", "X-A", "b\0"),
         ("good.com", "X-A", "${secret:}"), ("good.com", "X-A", "${secret:a"),
-        ("good.com", "transfer-encoding", "chunked"),
+        ("good.com", "transfer-encoding", "chunked"), ("good.com", "X-A", "${placeholder:}"),
+        ("good.com", "X-A", "Bearer ${placeholder:a}"), ("good.com", "X-A", "${placeholder:a}${secret:b}"),
     ])
     func `is refused when it could not be kept to`(host: String, field: String, value: String) {
         #expect(throws: EgressError.self) { try HeaderRule(id: "r", host: host, headers: [field: value]) }
@@ -49,12 +50,22 @@ private let key = "sk-live-4711"
         #expect(rule.description == "GET,HEAD *.good.com:8443/v1/* X-Key")
         let plain = try HeaderRule(line: "good.com X-Key: b")
         #expect(plain.methods == nil && plain.path == nil && plain.target == EgressTarget("good.com"))
+        #expect(plain.conditions == nil)
+        let narrow = try HeaderRule(
+            line: "GET good.com/a [X-Account: a: b*] [X-Team] Authorization: ${placeholder:key}"
+        )
+        #expect(narrow.conditions == ["X-Account": "a: b*", "X-Team": "*"] && narrow.secrets == ["key"])
+        #expect(narrow.headers == ["Authorization": "${placeholder:key}"])
+        #expect(narrow.description == "GET good.com/a [X-Account] [X-Team] Authorization")
     }
 
     @Test(arguments: [
         "", "good.com", "X-Key: b", "good.com X-Key:b", "GET good.com/ a X-Key: b", "G3T good.com X-Key: b",
         "1.2.3.4 X-Key: b",
-        "good.com Host: b", "good.com X-Key: a\nb", "good.com X-Key: ${secret:}",
+        "good.com Host: b", "good.com X-Key: a\nb", "good.com X-Key: ${secret:}", "[X-A] good.com X-Key: b",
+        "good.com [X-A X-Key: b", "good.com [X-A] [X-A] X-Key: b", "good.com [Host: a] X-Key: b",
+        "good.com [] X-Key: b",
+        "GET [X-A] good.com X-Key: b", "good.com [X-A: a\0] X-Key: b", "good.com [X-A]",
     ])
     func `is refused when its line is no rule`(_ line: String) {
         #expect(throws: EgressError.self) { try HeaderRule(line: line) }
@@ -97,6 +108,14 @@ private let key = "sk-live-4711"
         let worldTrust: TLSTrust
         let authorityFile: String
         let certificate: String
+        /// What came whole to the server, in the order of its coming.
+        let arrived: Arrivals
+    }
+
+    private final class Arrivals: Sendable {
+        private let requests = Mutex<[RequestHead]>([])
+        func add(_ head: RequestHead) { requests.withLock { $0.append(head) } }
+        var all: [RequestHead] { requests.withLock { $0 } }
     }
 
     private func withScene(
@@ -124,11 +143,13 @@ private let key = "sk-live-4711"
                 HeaderRule(id: "path", host: "good.com", path: "/repos/*", headers: ["X-Scope": "repos"]),
             ]
         let names = ["good.com": [good], "www.good.com": [good], "evil.com": [other]]
+        let arrived = Arrivals()
         let serve: @Sendable (Channel) async throws -> Void = { channel in
             let stream: any ByteStream = isTLS ? try await TLSStream.accept(over: channel, as: identity) : channel
             await HTTPServer { exchange in
                 let fields = exchange.request.headers.fields.map { "\($0.name): \($0.value)\n" }.joined()
                 let body = try await exchange.body.collect(limit: 100_000)
+                arrived.add(exchange.request)
                 let said = "\(exchange.request.method) \(exchange.request.target)\n\(fields)\n"
                 try await exchange.respond(200, ["X-Saw": "\(body.count)"], body: Array(said.utf8))
             }.serve(stream)
@@ -143,7 +164,8 @@ private let key = "sk-live-4711"
                     sandboxTrust: sandboxTrust,
                     worldTrust: worldTrust,
                     authorityFile: file,
-                    certificate: String(decoding: authority.certificate, as: UTF8.self)
+                    certificate: String(decoding: authority.certificate, as: UTF8.self),
+                    arrived: arrived
                 )
             )
         }
@@ -282,6 +304,108 @@ private let key = "sk-live-4711"
         try await withScene(rules: missing) { scene in
             let answers = try await ask(scene, [head("/")])
             #expect(answers.map(\.status) == [502])
+        }
+    }
+
+    @Test func `have a placeholder's secret where a rule says so, and nowhere else`() async throws {
+        let rule = try HeaderRule(line: "POST good.com/v1/* [X-Account: a] Authorization: ${placeholder:key}")
+        let mine = "Bearer martlet-secret-key"
+        try await withScene(rules: [rule]) { scene in
+            let right = try await ask(
+                scene,
+                [head("/v1/a", ["Authorization": mine, "X-Account": "a"], method: "POST")]
+            )
+            #expect(right[0].text.contains("Authorization: Bearer \(key)\n"))
+            let wrong = [
+                head("/v1/a", ["Authorization": mine, "X-Account": "a"]),
+                head("/v2/a", ["Authorization": mine, "X-Account": "a"], method: "POST"),
+                head("/v1/../v2", ["Authorization": mine, "X-Account": "a"], method: "POST"),
+                head("/v1/a", ["X-Other": mine, "X-Account": "a"], method: "POST"),
+                head("/v1/a", ["Authorization": mine, "X-Account": "b"], method: "POST"),
+                head("/v1/a", ["Authorization": mine, "X-Account": "a", "Connection": "X-Account"], method: "POST"),
+                head("/v1/a?key=martlet-secret-key", ["X-Account": "a"], method: "POST"),
+            ]
+            let before = scene.outside.events.all.count
+            for answer in try await ask(scene, wrong) {
+                #expect(answer.status == 200 && !answer.text.contains(key), "\(answer.text)")
+                #expect(answer.text.contains("martlet-secret-key"), "\(answer.text)")
+            }
+            let told = scene.outside.events.all.dropFirst(before).filter {
+                if case .misplaced = $0.kind { true } else { false }
+            }
+            #expect(told.count == wrong.count && told.allSatisfy { !$0.decision.isAllowed })
+            #expect(
+                told.map(\.decision.by)[3] == .platform(.misplaced(secret: "key", field: "X-Other"))
+                    && told.map(\.decision.by)[6] == .platform(.misplaced(secret: "key", field: nil))
+            )
+            // To another host it goes as it is, through a connection that is not opened.
+            let asked = [
+                head("/v1/a", ["Authorization": mine, "X-Account": "a"], method: "POST", host: "www.good.com")
+            ]
+            let other = try await ask(scene, asked, as: "www.good.com", trust: scene.worldTrust)
+            #expect(other[0].text.contains("Authorization: \(mine)\n"))
+            #expect(!"\(scene.outside.events.all)".contains(key))
+        }
+    }
+
+    @Test func `give no placeholder's secret in the clear, nor one that ends its field`() async throws {
+        let rule = try HeaderRule(line: "good.com Authorization: ${placeholder:key}")
+        let request = head("/", ["Authorization": "martlet-secret-key"])
+        try await withScene(isTLS: false, rules: [rule]) { scene in
+            let answers = try await ask(scene, [request], port: 80)
+            #expect(answers.map(\.status) == [403])
+            #expect(scene.arrived.all.isEmpty)
+        }
+        try await withScene(secret: "a\r\nX-B: c", rules: [rule]) { scene in
+            let answers = try await ask(scene, [request])
+            #expect(answers.map(\.status) == [502])
+            #expect(scene.arrived.all.isEmpty)
+        }
+    }
+
+    /// Each is one request to some readers and two to others, or a field that ends before its end.
+    @Test(arguments: [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n@",
+        "Content-Length: 0\r\nContent-Length: 44\r\n\r\n@",
+        "Content-Length: +0\r\n\r\n@", "Content-Length: 0, 44\r\n\r\n@", "Content-Length:\u{0B}0\r\n\r\n@",
+        "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n@", "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n@",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n@",
+        "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n@", " Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n@",
+        "X-A: b\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n@", "X-A: b\n\n@", "X-A: b\rX-B: c\r\n\r\n",
+        "X-A: b\0c\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n@", "Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n@",
+        "Transfer-Encoding: chunked\r\n\r\n1\r\na0\r\n\r\n@", "Transfer-Encoding: chunked\r\n\r\n0\n\n@",
+        "Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n\r\n@", "Host: evil.com\r\n\r\n",
+    ])
+    func `can not be smuggled over an opened connection`(_ rest: String) async throws {
+        let hidden = "POST /hidden HTTP/1.1\r\nHost: good.com\r\n\r\n"
+        let text = "POST /seen HTTP/1.1\r\nHost: good.com\r\n" + rest.replacing("@", with: hidden)
+        try await withScene { scene in
+            let said = try await scene.outside.connect(good, 443) { guest in
+                let stream = try await TLSStream.connect(over: guest, to: "good.com", trust: scene.sandboxTrust)
+                try await stream.write(text)
+                return String(decoding: try await stream.readToEnd(), as: UTF8.self)
+            }
+            #expect(scene.arrived.all.isEmpty, "\(scene.arrived.all)")
+            #expect(!said.contains(" 200 ") && !said.contains(key), "\(said)")
+        }
+    }
+
+    @Test func `one behind the other have each what the rules say of it, and what is in a body stays there`()
+        async throws
+    {
+        let hidden = "GET /repos/hidden HTTP/1.1\r\nHost: good.com\r\n\r\n"
+        let text =
+            "POST /a HTTP/1.1\r\nHost: good.com\r\nContent-Length: \(hidden.utf8.count)\r\n\r\n\(hidden)"
+            + "GET /repos/b HTTP/1.1\r\nHost: good.com\r\nX-Scope: all\r\nConnection: close\r\n\r\n"
+        try await withScene { scene in
+            _ = try await scene.outside.connect(good, 443) { guest in
+                let stream = try await TLSStream.connect(over: guest, to: "good.com", trust: scene.sandboxTrust)
+                try await stream.write(text)
+                return try await stream.readToEnd()
+            }
+            #expect(scene.arrived.all.map(\.target) == ["/a", "/repos/b"])
+            #expect(scene.arrived.all.map { $0.headers["X-Scope"] } == [nil, "repos"])
         }
     }
 }

@@ -120,7 +120,7 @@ extension RunCommand {
         .repeated(
             "--header",
             "RULE",
-            "What is put into its requests, as in 'api.example.com Authorization: Bearer ${secret:NAME}', with a secret that it never sees",
+            "What is put into its requests, as in 'api.example.com Authorization: Bearer ${secret:NAME}', with a secret that it never sees; with '${placeholder:NAME}' the secret replaces what the sandbox holds in its place, 'martlet-secret-NAME'",
             group: "Limits"
         ),
     ]

@@ -25,6 +25,10 @@ enum NetworkCommand {
                 "martlet sandbox network i3k9 --header 'api.example.com/v1/* Authorization: Bearer ${secret:example}'",
                 "Let it ask there, with a key that it does not have"
             ),
+            .init(
+                "martlet sandbox network i3k9 --header 'POST api.example.com [X-Team: a] X-Key: ${placeholder:example}'",
+                "Put the key in place of 'martlet-secret-example', where its own X-Key says so"
+            ),
         ],
         options: [
             .flag("--follow", short: "f", "Go on until the sandbox ends"), SandboxOptions.allow, SandboxOptions.deny,
@@ -106,6 +110,7 @@ enum NetworkCommand {
             case .question: "looked up"
             case .connection: "connection to"
             case .changed: "changed"
+            case .misplaced: "placeholder to"
             case .unreachable: "nobody at"
             case .ended: "end of"
             case .cut: "cut off from"

@@ -53,7 +53,7 @@ enum SandboxOptions {
     static let header = Option.repeated(
         "--header",
         "RULE",
-        "What is put into its requests, as in 'api.example.com Authorization: Bearer ${secret:NAME}', with a secret that it never sees"
+        "What is put into its requests, as in 'api.example.com Authorization: Bearer ${secret:NAME}', with a secret that it never sees; with '${placeholder:NAME}' the secret replaces what the sandbox holds in its place, 'martlet-secret-NAME'"
     )
 
     static let detach = "'~.' at the start of a line leaves it running"

@@ -84,6 +84,7 @@ struct NetworkWishes: Sendable {
                         host: host,
                         methods: rule.methods,
                         path: rule.path,
+                        conditions: rule.headers,
                         headers: rule.transform?.headers ?? [:]
                     )
                 )

@@ -67,7 +67,7 @@ struct NetworkModel: Codable, Sendable, Hashable {
         var address: String
     }
 
-    /// What is done to requests to a host. Methods and path are Martlet's own.
+    /// What is done to requests to a host. Methods, path and headers are Martlet's own.
     struct Rule: Codable, Sendable, Hashable {
         struct Transform: Codable, Sendable, Hashable {
             var headers: [String: String]?
@@ -76,6 +76,8 @@ struct NetworkModel: Codable, Sendable, Hashable {
         var transform: Transform?
         var methods: [String]?
         var path: String?
+        /// What a request has to have to be meant.
+        var headers: [String: String]?
     }
 
     var allowPublicTraffic: Bool?

@@ -9,6 +9,8 @@ package struct EgressEvent: Sendable, Hashable {
         case connection
         /// A request was opened, and a rule set fields in it.
         case changed(rule: String, method: String, path: String)
+        /// A request was opened, and went out with a placeholder in it: no rule lets the secret go there.
+        case misplaced(method: String, path: String)
         /// An allowed connection could not be made.
         case unreachable(String)
         /// A connection that was allowed is over.

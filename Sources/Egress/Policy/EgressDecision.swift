@@ -28,6 +28,8 @@ package enum EgressDecision: Sendable, Hashable {
         /// The request could be read in two ways.
         case malformed
         case tooManyConnections
+        /// No rule lets the secret take its placeholder's place in this field; nil is the path or query.
+        case misplaced(secret: String, field: String?)
     }
 
     package var by: By {
@@ -73,6 +75,8 @@ extension EgressDecision.Ground: CustomStringConvertible {
         case .unresolved: "the name has no address"
         case .malformed: "the request is malformed"
         case .tooManyConnections: "too many connections"
+        case .misplaced(let secret, let field):
+            "no rule sends the secret '\(secret)' there in \(field.map { "'\($0)'" } ?? "the address")"
         }
     }
 }

@@ -1,4 +1,5 @@
-/// What is done to a sandbox's requests to a host: fields are set, and what the sandbox itself wrote into them is removed.
+/// What is done to a sandbox's requests to a host: fields are set, and what the sandbox itself wrote into them is removed; or
+/// a placeholder that it wrote is replaced by the secret that it stands for.
 package struct HeaderRule: Sendable, Hashable, Codable {
     /// What logs name it by.
     package var id: String
@@ -8,7 +9,11 @@ package struct HeaderRule: Sendable, Hashable, Codable {
     package var methods: [String]?
     /// One path, or with `*` at its end all that begin so; nil is every path.
     package var path: String?
-    /// Values by field. In a value `${secret:NAME}` stands for a secret of the sandbox's owner.
+    /// What the sandbox's own fields have to be for a request to be meant, by field; with `*` at its end all that begin so. Nil
+    /// is every request.
+    package var conditions: [String: String]?
+    /// Values by field. In a value `${secret:NAME}` stands for a secret of the sandbox's owner; `${placeholder:NAME}` alone
+    /// leaves the field the sandbox's, and lets the secret take its ``Placeholder``'s place there.
     package var headers: [String: String]
 
     /// - Throws: ``EgressError`` for what could not be kept to: a target that is no name, or a field that belongs to the connection.
@@ -17,6 +22,7 @@ package struct HeaderRule: Sendable, Hashable, Codable {
         host: String,
         methods: [String]? = nil,
         path: String? = nil,
+        conditions: [String: String]? = nil,
         headers: [String: String]
     ) throws(EgressError) {
         let target = try EgressPolicy.target(host)
@@ -26,6 +32,14 @@ package struct HeaderRule: Sendable, Hashable, Codable {
         if let path, !path.hasPrefix("/") {
             throw EgressError(.invalid, "'\(path)' is no path: it must begin with '/'")
         }
+        for (field, value) in conditions ?? [:] {
+            guard Self.isField(field), HeaderValue.isSafe(value) else {
+                throw EgressError(
+                    .invalid,
+                    "'\(field)' is no field that a rule can ask for, or its value has a control character"
+                )
+            }
+        }
         for (field, value) in headers {
             guard Self.isField(field) else {
                 throw EgressError(.invalid, "'\(field)' is no field that a rule can set")
@@ -33,7 +47,7 @@ package struct HeaderRule: Sendable, Hashable, Codable {
             guard HeaderValue(value) != nil else {
                 throw EgressError(
                     .invalid,
-                    "The value for '\(field)' has a control character, or a secret without a name"
+                    "The value for '\(field)' has a control character, a secret without a name, or more than a placeholder"
                 )
             }
         }
@@ -41,6 +55,7 @@ package struct HeaderRule: Sendable, Hashable, Codable {
         self.target = target
         self.methods = methods
         self.path = path
+        self.conditions = conditions?.isEmpty == true ? nil : conditions
         self.headers = headers
     }
 

@@ -1,18 +1,19 @@
 import HTTP
-import Linux
 
 /// A request to a host with rules as the rules see it, in whatever version of HTTP it came.
 package struct RuledRequest: Sendable, Hashable {
     package var method: String
     /// Without its query.
     package var path: String
+    package var query: String
     /// What the sandbox wrote that goes on to the host: nothing that belongs to a connection, or says where the message goes or
     /// ends.
     package var headers: Headers
 
-    package init(method: String, path: String, headers: Headers) {
+    package init(method: String, path: String, query: String = "", headers: Headers) {
         self.method = method
         self.path = path
+        self.query = query
         self.headers = headers
     }
 }
@@ -36,69 +37,50 @@ package struct RequestRules: Sendable {
     /// - Parameter isSecure: whether it goes out over TLS; a secret goes no other way.
     /// - Throws: ``HTTPError`` with the status to answer, for a request that can not go out as the rules want it.
     package func change(_ request: RuledRequest, isSecure: Bool) throws(HTTPError) -> RequestChange {
-        var change = RequestChange(host: host, headers: request.headers)
-        change.headers = Headers(request.headers.fields.filter { !taken.contains($0.name.lowercased()) })
         let facts = ReadyRule.Facts(request)
-        for rule in rules where rule.applies(to: facts) {
+        let rules = rules.filter { $0.applies(to: facts) }
+        var change = RequestChange(host: host)
+        let replaced = try keep(request, rules, isSecure, &change)
+        for rule in rules {
             for (field, value) in rule.values {
-                guard isSecure || !value.hasSecret else {
-                    throw HTTPError(403, "'\(field)' has a secret for '\(host)', which is sent over TLS only")
-                }
+                guard isSecure || !value.hasSecret else { throw notSecure(field) }
                 change.set(field, value)
             }
-            change.applied.append(rule.id)
+            let isUsed = rule.placeholders.contains { replaced[$0.field]?.contains($0.placeholder) == true }
+            if !rule.values.isEmpty || isUsed { change.applied.append(rule.id) }
         }
         return change
     }
-}
 
-/// What rules do to one request.
-package struct RequestChange: Sendable {
-    let host: DomainName
-    /// The ids of the rules that were about it, in their order.
-    package internal(set) var applied: [String] = []
-    /// What is left of the sandbox's own fields.
-    var headers: Headers
-    private var values: [(field: String, value: HeaderValue)] = []
-
-    init(host: DomainName, headers: Headers) {
-        self.host = host
-        self.headers = headers
-    }
-
-    mutating func set(_ field: String, _ value: HeaderValue) {
-        values.append((field, value))
-    }
-
-    /// The fields that go out, but for those that the connection adds.
+    /// Keeps what may go out of the sandbox's own fields.
     ///
-    /// - Parameter secret: gives a secret by its name.
-    /// - Throws: ``HTTPError`` with status 502 for a secret that is not there, or that no field can hold.
-    package func headers(revealing secret: (String) async throws -> Secret) async throws(HTTPError) -> Headers {
-        var headers = headers
-        for (field, value) in values { headers[field] = try await reveal(value, secret) }
-        return headers
+    /// - Parameter rules: those that are about the request.
+    /// - Returns: the placeholders that are to be replaced, by field in small letters.
+    private func keep(
+        _ request: RuledRequest,
+        _ rules: [ReadyRule],
+        _ isSecure: Bool,
+        _ change: inout RequestChange
+    ) throws(HTTPError) -> [String: Set<Placeholder>] {
+        let places = rules.flatMap(\.placeholders).reduce(into: [String: Set<Placeholder>]()) {
+            $0[$1.field, default: []].insert($1.placeholder)
+        }
+        var replaced: [String: Set<Placeholder>] = [:]
+        change.note(Placeholder.all(in: request.path).union(Placeholder.all(in: request.query)), in: nil)
+        for field in request.headers.fields {
+            let name = field.name.lowercased()
+            let found = Placeholder.all(in: field.value)
+            let meant = found.intersection(places[name] ?? [])
+            change.note(found.subtracting(meant), in: field.name)
+            guard isSecure || meant.isEmpty else { throw notSecure(field.name) }
+            guard !meant.isEmpty || !taken.contains(name) else { continue }
+            change.keep(field, replacing: meant)
+            replaced[name, default: []].formUnion(meant)
+        }
+        return replaced
     }
 
-    private func reveal(
-        _ value: HeaderValue,
-        _ secret: (String) async throws -> Secret
-    ) async throws(HTTPError) -> String {
-        var text = ""
-        for part in value.parts {
-            switch part {
-            case .text(let plain): text += plain
-            case .secret(let name):
-                guard let secret = try? await secret(name) else {
-                    throw HTTPError(502, "There is no secret '\(name)', which a rule for '\(host)' names")
-                }
-                text += secret.exposed { $0 }
-            }
-        }
-        // A secret that ends the field would be a request of its own.
-        guard HeaderValue.isSafe(text) else {
-            throw HTTPError(502, "A secret for '\(host)' has a control character, and can not be sent")
-        }
-        return text
+    private func notSecure(_ field: String) -> HTTPError {
+        HTTPError(403, "'\(field)' has a secret for '\(host)', which is sent over TLS only")
     }
 }

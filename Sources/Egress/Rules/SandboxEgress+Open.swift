@@ -198,7 +198,12 @@ extension SandboxEgress {
     ) async throws -> RequestHead {
         let dropped = Set((Self.hopByHop(request.headers) + ["Host", "Expect"]).map { $0.lowercased() })
         let own = request.headers.fields.filter { !dropped.contains($0.name.lowercased()) }
-        let asked = RuledRequest(method: request.method, path: request.path, headers: Headers(own))
+        let asked = RuledRequest(
+            method: request.method,
+            path: request.path,
+            query: String(request.originTarget.drop { $0 != "?" }),
+            headers: Headers(own)
+        )
         let headers = try await apply(asked, connection, ruled, port)
         return RequestHead(
             method: request.method,
@@ -218,6 +223,11 @@ extension SandboxEgress {
     ) async throws -> Headers {
         guard let rules = compiled.headerRules(for: ruled.name, port) else { return request.headers }
         let change = try rules.change(request, isSecure: ruled.isTLS)
+        for misplaced in change.misplaced {
+            let ground = EgressDecision.Ground.misplaced(secret: misplaced.secret, field: misplaced.field)
+            let kind = EgressEvent.Kind.misplaced(method: request.method, path: request.path)
+            tell(kind, .denied(.platform(ground)), ruled.name, connection.address, port)
+        }
         let headers = try await change.headers(revealing: ruled.opening.secret)
         for rule in change.applied {
             let kind = EgressEvent.Kind.changed(rule: rule, method: request.method, path: request.path)

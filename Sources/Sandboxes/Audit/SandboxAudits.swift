@@ -114,6 +114,10 @@ extension EgressEvent {
             facts["method"] = .string(method)
             facts["path"] = .string(path)
             return ("egress.changed", facts)
+        case .misplaced(let method, let path):
+            facts["method"] = .string(method)
+            facts["path"] = .string(path)
+            return ("egress.misplaced", facts)
         case .unreachable(let reason):
             facts["error"] = .string(reason)
             return ("egress.unreachable", facts)

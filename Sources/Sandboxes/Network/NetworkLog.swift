@@ -47,7 +47,10 @@ extension NetworkLog.State {
         guard let host = event.name?.text ?? event.address.map({ "\($0)" }) else { return }
         // A name that was found is a step of the connection that follows.
         if case .question = event.kind, event.decision.isAllowed { return }
-        if case .changed = event.kind { return }
+        switch event.kind {
+        case .changed, .misplaced: return
+        case .question, .connection, .unreachable, .ended, .cut: break
+        }
         // Neither is one of which this host could not find out where it leads.
         if case .unreachable = event.kind, event.address == nil { return }
         let place = NetworkLog.Place(host: host, port: event.port, decision: event.decision)
@@ -63,7 +66,7 @@ extension NetworkLog.State {
         }
         switch event.kind {
         case .question, .connection: uses[place]?.count += 1
-        case .unreachable, .changed: break
+        case .unreachable, .changed, .misplaced: break
         case .ended(let sent, let received), .cut(let sent, let received):
             uses[place]?.sent += sent
             uses[place]?.received += received
@@ -78,6 +81,7 @@ extension NetworkEvent {
             case .question: .question
             case .connection: .connection
             case .changed: .changed
+            case .misplaced: .misplaced
             case .unreachable: .unreachable
             case .ended: .ended
             case .cut: .cut
@@ -93,7 +97,7 @@ extension NetworkEvent {
         address = event.address.map { "\($0)" }
         port = event.port
         switch event.kind {
-        case .question, .connection, .changed: break
+        case .question, .connection, .changed, .misplaced: break
         case .unreachable(let reason): error = reason
         case .ended(let sent, let received), .cut(let sent, let received): (self.sent, self.received) = (sent, received)
         }

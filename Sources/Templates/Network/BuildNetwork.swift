@@ -108,7 +108,7 @@ final class BuildNetwork: Sendable {
                 log.add(.warn, "network: \(shown) can not be reached from this host: \(cause)", step: step)
             case .question, .connection, .cut:
                 if event.decision.isAllowed { addAllowed(event, place, shown) } else { addRefused(event, place, shown) }
-            case .changed, .ended: break
+            case .changed, .misplaced, .ended: break
             }
         }
 
@@ -153,7 +153,7 @@ extension EgressDecision {
         case .platform(let ground):
             switch ground {
             case .closedAddress, .mail, .noName, .nameMismatch: true
-            case .transport, .questionKind, .unresolved, .malformed, .tooManyConnections: false
+            case .transport, .questionKind, .unresolved, .malformed, .tooManyConnections, .misplaced: false
             }
         }
     }

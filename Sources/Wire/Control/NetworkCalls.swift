@@ -9,6 +9,8 @@ public struct NetworkEvent: Codable, Sendable, Hashable {
         case connection
         /// A rule set fields in a request; the reason names it.
         case changed
+        /// A request went out with a secret's placeholder in it, because no rule lets the secret go there; the reason names it.
+        case misplaced
         /// It was allowed, and nobody was there.
         case unreachable
         case ended
