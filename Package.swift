@@ -113,7 +113,9 @@ let package = Package(
         ),
         .target(
             name: "Gateway",
-            dependencies: ["Linux", "HTTP", "TLS", "Wire", "MCP", "Records", "Cassettes", "ScriptedModel"],
+            dependencies: [
+                "Linux", "HTTP", "TLS", "Wire", "MCP", "MCPGateway", "Egress", "Records", "Cassettes", "ScriptedModel",
+            ],
             resources: [.embedInCode("Metering/prices.json")],
             swiftSettings: settings
         ),
@@ -190,7 +192,7 @@ let package = Package(
         tests("WireTests", ["Wire"]),
         tests("LinuxTests", ["Linux", "CLinux"]),
         tests("HTTPTests", ["HTTP", "Linux"]),
-        tests("GatewayTests", ["Gateway", "Cassettes", "HTTP", "Linux", "Records", "Wire"]),
+        tests("GatewayTests", ["Gateway", "MCPGateway", "Cassettes", "HTTP", "Linux", "Records", "Wire"]),
         tests("TLSTests", ["TLS", "HTTP", "Linux"]),
         tests("WebSocketsTests", ["WebSockets", "HTTP", "Linux", "Wire"]),
         tests("TerminalsTests", ["Terminals", "GuestAgent", "Linux", "HTTP", "RPC", "Wire"]),

@@ -72,6 +72,7 @@ private func start(
             try await runs.run(
                 options,
                 key: Caller.current.key?.id,
+                isLocal: Caller.current == .local,
                 files: options.hasFiles ? copyFiles : nil,
                 tell: { try await events.send($0) }
             )

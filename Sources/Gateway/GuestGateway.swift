@@ -2,6 +2,7 @@
 // the connection here, where it is known which sandbox it comes from, and HTTP is spoken with it:
 //
 //     /mcp            the result tool of the run that goes on in the sandbox, if there is one
+//     /mcp/NAME       one of the MCP servers outside that the run was given
 //     everything else the model endpoint, which adds the credential that the guest does not have
 //
 // There is no other destination. The guest is trusted with nothing: what it sends is parsed strictly and forwarded by name.
@@ -21,6 +22,7 @@ package final class GuestGateway: Sendable {
         let sandboxID: String
         let model: ModelEndpoint
         let results: ResultServer?
+        let servers: UpstreamServers?
         let account: Ledger.Account
         let playback: Playback?
 
@@ -28,12 +30,14 @@ package final class GuestGateway: Sendable {
             sandboxID: String,
             model: ModelEndpoint,
             results: ResultServer?,
+            servers: UpstreamServers?,
             account: Ledger.Account,
             playback: Playback?
         ) {
             self.sandboxID = sandboxID
             self.model = model
             self.results = results
+            self.servers = servers
             self.account = account
             self.playback = playback
         }
@@ -66,6 +70,9 @@ package final class GuestGateway: Sendable {
     /// For sandboxes in which no run goes on: each has one as long as a connection of it lasts.
     private let standing = Mutex<[String: Standing]>([:])
 
+    /// In front of the name of an MCP server.
+    private static let serverPath = "/mcp/"
+
     private struct Standing {
         weak var model: ModelEndpoint?
     }
@@ -91,6 +98,7 @@ package final class GuestGateway: Sendable {
     ///   - run: the run's id, for the records.
     ///   - key: the id of the API key that pays, whose own limits hold, too.
     ///   - playback: where the model requests are recorded, or played from.
+    ///   - servers: the MCP servers outside that it may reach, which are its own and end with it.
     package func open(
         _ sandboxID: String,
         budgetUSD: Double?,
@@ -99,7 +107,8 @@ package final class GuestGateway: Sendable {
         run: String? = nil,
         key: String? = nil,
         playback: Playback? = nil,
-        results: ResultServer?
+        results: ResultServer?,
+        servers: UpstreamServers? = nil
     ) -> Opening {
         // An account for each opening: a run that is continued has its own budget again.
         let account = Ledger.Account.run("\(sandboxID)/\(Random.name(12))")
@@ -111,6 +120,7 @@ package final class GuestGateway: Sendable {
             sandboxID: sandboxID,
             model: ModelEndpoint(upstream: upstream, purse: purse, cassette: cassette),
             results: results,
+            servers: servers,
             account: account,
             playback: playback
         )
@@ -143,6 +153,7 @@ package final class GuestGateway: Sendable {
 
     package func close(_ opening: Opening) {
         ledger.close(opening.account)
+        opening.servers?.close()
         openings.withLock { openings in
             if openings[opening.sandboxID] === opening { openings.removeValue(forKey: opening.sandboxID) }
         }
@@ -175,6 +186,11 @@ package final class GuestGateway: Sendable {
                 throw HTTPError(404, "No run with a result tool goes on here")
             }
             try await results.handle(exchange)
+        } else if exchange.request.path.hasPrefix(Self.serverPath) {
+            let name = String(exchange.request.path.dropFirst(Self.serverPath.count))
+            guard try await opening?.servers?.answer(exchange, name) == true else {
+                throw HTTPError(404, "There is no MCP server '\(name)' here")
+            }
         } else if let opening {
             try await opening.answer(exchange)
         } else {

@@ -31,6 +31,14 @@ package struct RequestHead: Sendable, Hashable {
         return String(authority.prefix { $0 != "/" && $0 != "?" })
     }
 
+    /// Whether a page of another site asks, in a browser: such a page must not reach a server on this machine by a name that it
+    /// made resolve to it.
+    package var isFromForeignPage: Bool {
+        guard let origin = headers["Origin"] else { return false }
+        guard let host = headers["Host"] else { return true }
+        return origin != "http://\(host)" && origin != "https://\(host)"
+    }
+
     private var afterAuthority: Substring {
         absoluteRest.map { $0.drop { $0 != "/" && $0 != "?" } } ?? target[...]
     }

@@ -7,20 +7,12 @@ extension ResultServer {
     /// There are no sessions, so none is named and each request may come over another connection.
     package func handle(_ exchange: Exchange) async throws {
         let request = exchange.request
-        // A page in a browser must not reach a server on this machine by a name that it made resolve to it.
-        if let origin = request.headers["Origin"], !Self.isSameOrigin(origin, request.headers["Host"]) {
-            return try await exchange.respond(403)
-        }
+        if request.isFromForeignPage { return try await exchange.respond(403) }
         switch request.method {
         case "POST": try await handlePost(exchange)
         case "DELETE": try await exchange.respond(200)
         default: try await exchange.respond(405, ["Allow": "POST, DELETE"])
         }
-    }
-
-    private static func isSameOrigin(_ origin: String, _ host: String?) -> Bool {
-        guard let host else { return false }
-        return origin == "http://\(host)" || origin == "https://\(host)"
     }
 
     private func handlePost(_ exchange: Exchange) async throws {

@@ -20,6 +20,8 @@ struct AgentCommand: Sendable {
     let promptFile: String
     let systemPromptFile: String?
     let workingDirectory: String
+    /// The names of the MCP servers outside that it gets.
+    var servers: [String] = []
     /// What is left of the run's money.
     let budgetUSD: Double?
     /// What is left of the run's turns.
@@ -42,7 +44,8 @@ struct AgentCommand: Sendable {
         if options.allowedTools.isEmpty {
             arguments.append("--dangerously-skip-permissions")
         } else {
-            let allowed = options.allowedTools + (options.schema == nil ? [] : [toolName])
+            let allowed =
+                options.allowedTools + (options.schema == nil ? [] : [toolName]) + servers.map { "mcp__\($0)" }
             arguments += ["--permission-mode", "dontAsk", "--allowedTools"] + allowed
         }
         if !options.disallowedTools.isEmpty { arguments += ["--disallowedTools"] + options.disallowedTools }
@@ -52,8 +55,9 @@ struct AgentCommand: Sendable {
     private var mcpConfiguration: String {
         var servers: [String: JSONValue] = [:]
         if options.schema != nil {
-            servers[Self.server] = ["type": "http", "url": .string("\(Self.gateway)/mcp")]
+            servers[Self.server] = WaitingAgent.server(at: "\(Self.gateway)/mcp")
         }
+        for name in self.servers { servers[name] = WaitingAgent.server(at: "\(Self.gateway)/mcp/\(name)") }
         return (["mcpServers": .object(servers)] as JSONValue).text()
     }
 

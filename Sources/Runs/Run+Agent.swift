@@ -180,6 +180,7 @@ extension Run {
             promptFile: promptFile,
             systemPromptFile: systemPromptFile,
             workingDirectory: workspace.path,
+            servers: serverPlans?.names ?? [],
             budgetUSD: round == 0 ? options.maxCostUSD.map { max(0.000001, $0 - spent) } : nil,
             maxTurns: options.maxTurns.map { max(1, $0 - record.work.transcript.turns) }
         )

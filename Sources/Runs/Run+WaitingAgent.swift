@@ -42,7 +42,7 @@ extension Run {
         _ reader: AgentReader
     ) async throws -> RoundEnd? {
         let (link, hasTool, prompt) = (sandbox.link, schema != nil, String(decoding: options.prompt, as: UTF8.self))
-        let record = reader.record
+        let (record, servers) = (reader.record, serverPlans?.names ?? [])
         let variables = Array("export E2B_SANDBOX_ID='\(sandbox.id)'\n".utf8)
         let end: RoundEnd? = try await WaitingAgent.converse(with: link) { talk in
             do {
@@ -50,7 +50,11 @@ extension Run {
                 talk = try await withDeadline(Self.patience) {
                     var talk = waiting
                     try await link.writeFile(variables, to: WaitingAgent.variablesFile, user: Workspace.user)
-                    if hasTool { try await talk.offerTool() } else { try await talk.catchUp() }
+                    if hasTool || !servers.isEmpty {
+                        try await talk.offer(hasTool: hasTool, servers: servers)
+                    } else {
+                        try await talk.catchUp()
+                    }
                     // Each run has a session of its own, and no two have the same.
                     if state == .started {
                         try await talk.renewRandomness()

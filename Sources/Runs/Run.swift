@@ -31,6 +31,8 @@ struct Run: Sendable {
     /// Where the model's answers are kept, or come from.
     let playback: Playback?
     let schema: ResultSchema?
+    /// The MCP servers outside that the agent gets.
+    let serverPlans: UpstreamPlans?
     let sandboxes: SandboxRegistry
     let volumes: VolumeStore
     let gateway: GuestGateway
@@ -76,6 +78,11 @@ struct Run: Sendable {
 
     private func work(_ progress: inout RunProgress) async throws {
         let (sandbox, workspace) = try await prepare(&progress)
+        let servers = serverPlans.map { plans in
+            UpstreamServers(plans, version: Version.current) { [sandboxes, owner = sandbox.record.owner] in
+                try await sandboxes.networks.settings.secret(owner, $0)
+            }
+        }
         let endpoint = gateway.open(
             sandbox.id,
             budgetUSD: options.maxCostUSD,
@@ -84,9 +91,11 @@ struct Run: Sendable {
             run: id,
             key: key,
             playback: playback,
-            results: schema?.server
+            results: schema?.server,
+            servers: servers
         )
         progress.endpoint = endpoint
+        try await servers?.start()
         if let schema {
             try await tell(.step(.init(step: .tool, milliseconds: 0, detail: schema.toolName)))
         }

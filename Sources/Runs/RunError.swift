@@ -10,6 +10,7 @@ package struct RunError: Error, Sendable, CustomStringConvertible {
         package static let invalidOptions = Code(rawValue: "invalid_options")
         package static let notResumable = Code(rawValue: "not_resumable")
         package static let tooLarge = Code(rawValue: "too_large")
+        package static let notAllowed = Code(rawValue: "not_allowed")
         package static let noCredential = Code(rawValue: "no_credential")
     }
 

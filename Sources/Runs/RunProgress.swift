@@ -1,5 +1,6 @@
 import Gateway
 import Linux
+import MCPGateway
 import Sandboxes
 import Wire
 
@@ -39,6 +40,9 @@ struct RunProgress: Sendable {
         case let error as SandboxError:
             report.outcome = .sandboxFailed
             report.error = RunReport.Failure(code: error.code.rawValue, message: "\(error)")
+        case let error as ServerFailure:
+            report.outcome = .sandboxFailed
+            report.error = RunReport.Failure(code: "mcp_server", message: error.description)
         case let error as CallError where sandbox != nil && sandbox?.isRunning == true:
             report.outcome = .sandboxFailed
             report.error = RunReport.Failure(code: error.code.rawValue, message: error.message)

@@ -55,7 +55,9 @@ package final class RunRegistry: Sendable {
 
     /// Runs an agent and tells what happens; ends with the report, which is also the last event.
     ///
-    /// - Parameter key: the id of the API key that pays; nil for local commands.
+    /// - Parameters:
+    ///   - key: the id of the API key that pays; nil for local commands.
+    ///   - isLocal: whether this host's user asks, who may start programs here.
     ///
     /// Cancelling the calling task, or throwing from `tell`, cancels the run; its sandbox is torn down all the same.
     ///
@@ -63,6 +65,7 @@ package final class RunRegistry: Sendable {
     package func run(
         _ options: RunOptions,
         key: String? = nil,
+        isLocal: Bool,
         files: (@Sendable (BodyWriter) async throws -> Void)?,
         tell: @escaping @Sendable (RunEvent) async throws -> Void
     ) async throws {
@@ -70,6 +73,7 @@ package final class RunRegistry: Sendable {
         let schema = try options.schema.map {
             try ResultSchema($0, toolName: options.toolName, toolDescription: options.toolDescription)
         }
+        let servers = try await servers(options, isLocal: isLocal)
         let playback = try await playback(options)
         let id = "r\(Random.name(16))"
         var initial = RunReport(
@@ -95,6 +99,7 @@ package final class RunRegistry: Sendable {
                 previous: nil,
                 playback: playback,
                 schema: schema,
+                serverPlans: options.servers == nil ? nil : servers,
                 sandboxes: self.sandboxes,
                 volumes: self.volumes,
                 gateway: self.gateway,
@@ -111,6 +116,7 @@ package final class RunRegistry: Sendable {
             previous: previous,
             playback: playback,
             schema: schema,
+            serverPlans: servers,
             sandboxes: sandboxes,
             volumes: volumes,
             gateway: gateway,
@@ -217,6 +223,29 @@ package final class RunRegistry: Sendable {
             throw RunError(.notResumable, "The run '\(previous.id)' left no session to go on with; start a new one")
         }
         return previous
+    }
+
+    /// The MCP servers that the agent is to have, with all secrets that they name.
+    private func servers(_ options: RunOptions, isLocal: Bool) async throws -> UpstreamPlans? {
+        guard let document = options.servers else { return nil }
+        let plans: UpstreamPlans
+        do throws(UpstreamPlans.Invalid) {
+            plans = try UpstreamPlans(document, reserved: [AgentCommand.server])
+        } catch {
+            throw RunError(.invalidOptions, error.description)
+        }
+        guard isLocal || !plans.hasPrograms else {
+            throw RunError(.notAllowed, "Programs of the daemon's host are started for callers on its own socket only")
+        }
+        for name in plans.secrets.sorted() {
+            guard (try? await sandboxes.networks.settings.secret(.installation, name)) != nil else {
+                throw RunError(
+                    .invalidOptions,
+                    "There is no secret '\(name)'; store it with 'martlet secret set \(name)'"
+                )
+            }
+        }
+        return plans.names.isEmpty ? nil : plans
     }
 
     private func playback(_ options: RunOptions) async throws -> Playback? {

@@ -40,9 +40,13 @@ extension RunCommand {
                 "martlet run --record ./tape \"Review this code\"; martlet run --replay ./tape \"Review this code\"",
                 "Keep what the model says, and have the same run again for nothing"
             ),
+            .init(
+                "martlet run --mcp github=https://api.githubcopilot.com/mcp --mcp-header 'github Authorization: Bearer ${secret:github}' \"Read issue 7 and mend it\"",
+                "Give the agent an MCP server whose key it never sees"
+            ),
             .init("martlet run --resume r7k2 \"Now write the tests\"", "Go on with an earlier run"),
         ],
-        options: files + results + limits + agent + choice + outputs,
+        options: files + results + limits + agent + ServersArgument.options + choice + outputs,
         exclusive: [
             ["--dir", "--repo", "--resume"], ["--system-prompt", "--system-prompt-file"], ["--best-of", "--resume"],
             ["--judge", "--judge-prompt"], ["--record", "--replay"],

@@ -59,6 +59,7 @@ struct RunRequest: Sendable {
         options.cassette = try Self.cassette(invocation)
         options.environment = try SharedOptions.environment(invocation, surroundings)
         options.volumes = try SandboxOptions.volumes(invocation)
+        options.servers = try ServersArgument.read(invocation)
         options.systemPrompt = try Self.systemPrompt(invocation)
         // Last, since it may wait for whoever writes it.
         options.prompt = Data(try await prompt.read())

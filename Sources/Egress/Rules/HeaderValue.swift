@@ -1,5 +1,15 @@
+import Linux
+
 /// A field's value with secrets in it, by their names.
-struct HeaderValue: Sendable, Hashable {
+package struct HeaderValue: Sendable, Hashable {
+    /// Why a value can not be had.
+    package enum Unrevealed: Error, Sendable, Hashable {
+        /// There is no secret of this name.
+        case missing(String)
+        /// A secret has a control character: one that ends the field would be a request of its own.
+        case unsafe
+    }
+
     enum Part: Sendable, Hashable {
         case text(String)
         case secret(String)
@@ -10,7 +20,7 @@ struct HeaderValue: Sendable, Hashable {
     let parts: [Part]
 
     /// Nil for what could end the field, for a secret without a name or an end, and for a placeholder with anything beside it.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard Self.isSafe(text) else { return nil }
         var parts: [Part] = []
         var rest = text[...]
@@ -39,10 +49,10 @@ struct HeaderValue: Sendable, Hashable {
     }
 
     /// The name of the secret, where it is about a placeholder.
-    var placeholder: String? { if case .placeholder(let name)? = parts.first { name } else { nil } }
+    package var placeholder: String? { if case .placeholder(let name)? = parts.first { name } else { nil } }
 
     /// The names of the secrets that it may bring out.
-    var secrets: [String] {
+    package var secrets: [String] {
         parts.compactMap { part in
             switch part {
             case .text: nil
@@ -52,6 +62,30 @@ struct HeaderValue: Sendable, Hashable {
     }
 
     var hasSecret: Bool { !secrets.isEmpty }
+
+    /// The text with its secrets in it, each of which `secret` gives by its name.
+    func text<Failure: Error>(with secret: (String) throws(Failure) -> String) throws(Failure) -> String {
+        var text = ""
+        for part in parts {
+            switch part {
+            case .text(let plain): text += plain
+            case .secret(let name), .placeholder(let name): text += try secret(name)
+            }
+        }
+        return text
+    }
+
+    /// The same, where secrets have to be asked for.
+    package func revealed(by secret: (String) async throws -> Secret) async throws(Unrevealed) -> String {
+        var known: [String: Secret] = [:]
+        for name in secrets { known[name] = try? await secret(name) }
+        let text = try text { name throws(Unrevealed) in
+            guard let secret = known[name] else { throw .missing(name) }
+            return secret.exposed { $0 }
+        }
+        guard Self.isSafe(text) else { throw .unsafe }
+        return text
+    }
 
     static func isSafe(_ text: String) -> Bool {
         text.utf8.allSatisfy { $0 == 0x09 || $0 >= 0x20 && $0 != 0x7F }

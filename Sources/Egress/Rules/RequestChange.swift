@@ -69,14 +69,7 @@ package struct RequestChange: Sendable {
             headers.add(field.name, try checked(Placeholder.replace(in: field.value, with: replacements)))
         }
         for (field, value) in values {
-            var text = ""
-            for part in value.parts {
-                switch part {
-                case .text(let plain): text += plain
-                case .secret(let name), .placeholder(let name): text += try reveal(name, secrets)
-                }
-            }
-            headers[field] = try checked(text)
+            headers[field] = try checked(value.text { name throws(HTTPError) in try reveal(name, secrets) })
         }
         return headers
     }

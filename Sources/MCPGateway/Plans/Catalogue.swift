@@ -19,6 +19,11 @@ package struct Catalogue: Sendable {
         return catalogue
     }
 
+    /// Knows no server.
+    package static let empty = Catalogue()
+
+    private init() { place = "/" }
+
     package init(parsing bytes: [UInt8], place: String) throws {
         guard let servers = try JSONValue(parsing: bytes)["servers"]?.object else {
             throw ServerFailure("The catalogue is no object with 'servers'")

@@ -8,10 +8,10 @@ import Wire
 ///     {"url": "http://127.0.0.1:8000/mcp", "headers": {…}}
 ///
 /// and each may have `tools`, the only ones that may be used, and `timeout`, the seconds that an answer may take.
-struct GatewayConfiguration: Sendable {
-    var plans: [ServerPlan]
+package struct GatewayConfiguration: Sendable {
+    package var plans: [ServerPlan]
 
-    init(parsing text: String, _ catalogue: Catalogue) throws {
+    package init(parsing text: String, _ catalogue: Catalogue) throws {
         let document: JSONValue
         do {
             document = try JSONValue(parsing: Array(text.utf8))

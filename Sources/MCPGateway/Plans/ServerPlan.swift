@@ -2,22 +2,22 @@ import Linux
 import Wire
 
 /// How one server is started or reached, and what of it may be used.
-struct ServerPlan: Sendable, Hashable {
-    enum Way: Sendable, Hashable {
+package struct ServerPlan: Sendable, Hashable {
+    package enum Way: Sendable, Hashable {
         case program([String], environment: [String: String], directory: String?)
         case http(url: String, headers: [String: String])
     }
 
     /// As the configuration calls it.
-    let name: String
-    var way: Way
+    package let name: String
+    package internal(set) var way: Way
     /// The only tools that may be seen and called, by the server's own names; nil allows all.
     var tools: Set<String>?
     /// How long it may take to start, and to answer.
     var startTime = Duration.seconds(50)
     var answerTime = Duration.seconds(300)
     /// What has to be done once before it can start; nil when there is nothing.
-    var installation: Installation?
+    package internal(set) var installation: Installation?
 
     /// What stands before the names of its tools and prompts: letters, digits, `-` and `_`.
     var prefix: String {
@@ -38,7 +38,7 @@ struct ServerPlan: Sendable, Hashable {
 }
 
 /// How a server gets onto this machine: commands that are run one after the other, by root, in `directory`.
-struct Installation: Sendable, Hashable {
+package struct Installation: Sendable, Hashable {
     let directory: String
     let steps: [[String]]
 

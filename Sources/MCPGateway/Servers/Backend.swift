@@ -11,6 +11,9 @@ import Wire
 final class Backend: Sendable {
     let plan: ServerPlan
     private let version: String
+    private let open: @Sendable () async throws -> any ServerLine
+    /// Whether clients hear why the server is not there, with its last words.
+    private let tellsWhy: Bool
     /// Told of what the server says to everybody.
     private let tellAll: @Sendable (JSONValue) -> Void
 
@@ -38,9 +41,20 @@ final class Backend: Sendable {
     /// How its first start went.
     let started = Latch<Result<Void, ServerFailure>>()
 
-    init(_ plan: ServerPlan, version: String, tellAll: @escaping @Sendable (JSONValue) -> Void) {
+    /// - Parameters:
+    ///   - open: opens the way to the server; nil as the plan says.
+    ///   - tellsWhy: whether clients hear why the server is not there, with its last words.
+    init(
+        _ plan: ServerPlan,
+        version: String,
+        open: (@Sendable () async throws -> any ServerLine)? = nil,
+        tellsWhy: Bool = true,
+        tellAll: @escaping @Sendable (JSONValue) -> Void
+    ) {
         self.plan = plan
         self.version = version
+        self.open = open ?? { try plan.open() }
+        self.tellsWhy = tellsWhy
         self.tellAll = tellAll
     }
 
@@ -70,7 +84,7 @@ final class Backend: Sendable {
     }
 
     private func live() async throws {
-        let line = try plan.open()
+        let line = try await open()
         defer { line.close() }
         let (changes, change) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(16))
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -159,10 +173,9 @@ final class Backend: Sendable {
     }
 
     private func unavailable(_ reason: String?) -> RPCFailure {
-        RPCFailure(
-            RPCFailure.unavailable,
-            "The server '\(plan.name)' is not there: \(reason ?? "it has not started yet")"
-        )
+        let why =
+            tellsWhy ? reason ?? "it has not started yet" : "it has ended or does not answer, and is started again"
+        return RPCFailure(RPCFailure.unavailable, "The server '\(plan.name)' is not there: \(why)")
     }
 
     // MARK: What it says

@@ -3,9 +3,10 @@ import Linux
 import Synchronization
 import Wire
 
-/// A server that is reached by the "streamable HTTP" transport, without TLS: on this machine, or through the host's gateway.
-final class HTTPLine: ServerLine {
-    private let address: PlainAddress
+/// A server that is reached by the "streamable HTTP" transport.
+package final class HTTPLine: ServerLine {
+    private let authority: String
+    private let target: String
     private let headers: [String: String]
     private let http: HTTPClient
     private let session = Mutex<String?>(nil)
@@ -14,19 +15,36 @@ final class HTTPLine: ServerLine {
     private let taker = Latch<@Sendable (JSONValue) async throws -> Void>()
     private let broken = Latch<ServerFailure>()
 
-    init(url: String, headers: [String: String]) throws {
+    /// One that is reached without TLS: on this machine, or through the host's gateway.
+    convenience init(url: String, headers: [String: String]) throws {
         guard let address = PlainAddress(url) else {
             throw ServerFailure(
                 "'\(url)' is no address that begins with http:// and has a number or 'localhost' as its host"
             )
         }
-        self.address = address
-        self.headers = headers
         let socket = address.socket
-        http = HTTPClient { try await Channel.connect(to: socket) }
+        self.init(authority: address.authority, target: address.path, headers: headers) {
+            try await Channel.connect(to: socket)
+        }
     }
 
-    func run(_ take: @escaping @Sendable (JSONValue) async throws -> Void) async throws {
+    /// - Parameters:
+    ///   - authority: as the field `Host` names the server.
+    ///   - target: the path of its address, with the query if there is one.
+    ///   - headers: what each request has besides the transport's own fields.
+    package init(
+        authority: String,
+        target: String,
+        headers: [String: String],
+        connect: @escaping @Sendable () async throws -> any ByteStream
+    ) {
+        self.authority = authority
+        self.target = target
+        self.headers = headers
+        http = HTTPClient(connect: connect)
+    }
+
+    package func run(_ take: @escaping @Sendable (JSONValue) async throws -> Void) async throws {
         taker.set { [version, greeted] message in
             if let agreed = message["result"]?["protocolVersion"]?.string {
                 version.value.withLock { $0 = agreed }
@@ -58,7 +76,7 @@ final class HTTPLine: ServerLine {
         }
     }
 
-    func send(_ message: JSONValue) async throws {
+    package func send(_ message: JSONValue) async throws {
         let take = try await taker.value()
         do {
             try await http.withResponse(to: head("POST"), body: .bytes(message.encoded())) { [self] response in
@@ -97,7 +115,7 @@ final class HTTPLine: ServerLine {
     }
 
     private func head(_ method: String) -> RequestHead {
-        var head = RequestHead(method: method, target: address.path, headers: ["Host": address.authority])
+        var head = RequestHead(method: method, target: target, headers: ["Host": authority])
         for (name, value) in headers { head.headers[name] = value }
         head.headers["Accept"] = method == "GET" ? "text/event-stream" : "application/json, text/event-stream"
         if method == "POST" { head.headers["Content-Type"] = "application/json" }
@@ -106,7 +124,7 @@ final class HTTPLine: ServerLine {
         return head
     }
 
-    func close() {
+    package func close() {
         http.closeIdle()
     }
 }

@@ -3,7 +3,7 @@ import Synchronization
 import Wire
 
 /// A server that is a program: each message is one line of its standard streams.
-final class ProcessLine: ServerLine {
+package final class ProcessLine: ServerLine {
     private let process: PipedChild
     private let writing = AsyncLock()
     /// The last that it wrote to standard error, and whether that was all.
@@ -11,7 +11,7 @@ final class ProcessLine: ServerLine {
     private let heardAll = Latch<Void>()
 
     /// - Throws: `SpawnError`, ``ServerFailure`` when the program is not there.
-    init(command: [String], environment: [String: String], directory: String?) throws {
+    package init(command: [String], environment: [String: String], directory: String?) throws {
         guard let name = command.first, let path = Program.find(name, path: environment["PATH"]) else {
             throw ServerFailure("the program '\(command.first ?? "")' is not installed")
         }
@@ -23,7 +23,7 @@ final class ProcessLine: ServerLine {
         )
     }
 
-    func run(_ take: @escaping @Sendable (JSONValue) async throws -> Void) async throws {
+    package func run(_ take: @escaping @Sendable (JSONValue) async throws -> Void) async throws {
         defer { close() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.readMessages(take) }
@@ -74,12 +74,12 @@ final class ProcessLine: ServerLine {
         }
     }
 
-    func send(_ message: JSONValue) async throws {
+    package func send(_ message: JSONValue) async throws {
         let bytes = message.encoded() + [0x0A]
         try await writing.withLock { [process] in try await process.input.write(bytes) }
     }
 
-    func close() {
+    package func close() {
         process.kill()
         process.input.close()
         process.output.close()

@@ -2,7 +2,7 @@ import Linux
 import Wire
 
 /// The way to one server, from its opening to its end.
-protocol ServerLine: Sendable {
+package protocol ServerLine: Sendable {
     /// Carries what the server says to `take`, until the line ends.
     ///
     /// - Throws: ``ServerFailure`` that says why it ended.
@@ -13,10 +13,10 @@ protocol ServerLine: Sendable {
 }
 
 /// A server that could not be reached, or can not be gone on with.
-struct ServerFailure: Error, Sendable, CustomStringConvertible {
-    let description: String
+package struct ServerFailure: Error, Sendable, CustomStringConvertible {
+    package let description: String
 
-    init(_ description: String) {
+    package init(_ description: String) {
         self.description = description
     }
 }

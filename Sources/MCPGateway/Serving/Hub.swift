@@ -8,6 +8,8 @@ struct Hub: Sendable {
     private static let mark = "__"
 
     let backends: [Backend]
+    /// False where there is only one: its tools then have their own names.
+    var isPrefixed = true
 
     /// What the gateway can do, whatever its servers can: they come and go.
     var capabilities: JSONValue {
@@ -20,7 +22,7 @@ struct Hub: Sendable {
     /// What the servers say about their use, each under its name.
     var instructions: String? {
         let all = backends.compactMap { backend in
-            backend.offer?.instructions.map { "\(backend.plan.prefix)\(Self.mark)…: \($0)" }
+            backend.offer?.instructions.map { isPrefixed ? "\(prefix(of: backend))…: \($0)" : $0 }
         }
         return all.isEmpty ? nil : all.joined(separator: "\n\n")
     }
@@ -74,7 +76,7 @@ struct Hub: Sendable {
                 switch kind {
                 case .tools, .prompts:
                     guard let name = entry["name"]?.string else { continue }
-                    all.append(entry.replacing("name", with: .string("\(backend.plan.prefix)\(Self.mark)\(name)")))
+                    all.append(entry.replacing("name", with: .string(prefix(of: backend) + name)))
                 case .resources, .templates:
                     all.append(entry)
                 }
@@ -83,9 +85,11 @@ struct Hub: Sendable {
         return [kind.member: .array(all)]
     }
 
+    private func prefix(of backend: Backend) -> String { isPrefixed ? backend.plan.prefix + Self.mark : "" }
+
     private func backend(named name: String, _ member: String) throws -> (Backend, String) {
-        for backend in backends where name.hasPrefix(backend.plan.prefix + Self.mark) {
-            return (backend, String(name.dropFirst(backend.plan.prefix.count + Self.mark.count)))
+        for backend in backends where name.hasPrefix(prefix(of: backend)) {
+            return (backend, String(name.dropFirst(prefix(of: backend).count)))
         }
         throw RPCFailure(RPCFailure.invalidParams, "No server here has what '\(member)' says: '\(name)'")
     }

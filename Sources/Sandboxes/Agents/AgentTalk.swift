@@ -70,14 +70,16 @@ package struct AgentTalk: Sendable {
     }
 
     /// Connects it to the server of the result tool.
-    package mutating func offerTool() async throws {
+    mutating func offerTool() async throws { try await offer(hasTool: true, servers: []) }
+
+    /// Connects it to the server of the result tool, and to others that the gateway leads to.
+    package mutating func offer(hasTool: Bool, servers: [String]) async throws {
         let url = "http://127.0.0.1:\(GuestProtocol.gatewayPort)/mcp"
-        let answer = try await ask([
-            "subtype": "mcp_set_servers",
-            "servers": .object([WaitingAgent.server: ["type": "http", "url": .string(url)]]),
-        ])
+        var offered = Dictionary(uniqueKeysWithValues: servers.map { ($0, WaitingAgent.server(at: "\(url)/\($0)")) })
+        if hasTool { offered[WaitingAgent.server] = WaitingAgent.server(at: url) }
+        let answer = try await ask(["subtype": "mcp_set_servers", "servers": .object(offered)])
         guard case .object(let errors)? = answer["errors"], errors.isEmpty else {
-            throw SandboxError(.startFailed, "Claude Code does not reach the result tool: \(answer.text())")
+            throw SandboxError(.startFailed, "Claude Code does not reach its MCP servers: \(answer.text())")
         }
     }
 

@@ -24,6 +24,9 @@ package enum WaitingAgent {
     package static let directory = "workspace"
     package static let server = "martlet"
     package static let toolName = "submit_result"
+    /// How it is told of an MCP server.
+    package static func server(at url: String) -> JSONValue { ["type": "http", "url": .string(url)] }
+
     /// The tools that only keep lists use up turns.
     package static let disallowedTools = ["Task", "TodoWrite"]
 

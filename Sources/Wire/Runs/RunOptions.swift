@@ -37,6 +37,9 @@ public struct RunOptions: Codable, Sendable, Hashable {
     public var deny: [String]?
     /// What is put into its requests; see ``CreateSandbox``.
     public var headers: [String]?
+    /// The MCP servers outside that the agent gets besides, by name, as Claude Code's own files have them; in values of `headers` and
+    /// `env` `${secret:NAME}` stands for a secret that stays outside. Each may have `tools`, the only ones that may be used.
+    public var servers: JSONValue?
     /// Whether a sandbox that is there already gets other rules.
     package var changesNetwork: Bool { allow != nil || deny != nil || headers != nil }
 
