@@ -18,15 +18,21 @@ extension CallRouter {
             try await refusing {
                 let sandbox = try sandboxes.sandbox(request.id)
                 let current = sandbox.record.egressPolicy
-                let isAboutHeadersAlone =
-                    request.headers?.isEmpty == false && request.allow.isEmpty && request.deny.isEmpty
+                let isAboutRequestsAlone =
+                    (request.headers?.isEmpty == false || request.git?.isEmpty == false) && request.allow.isEmpty
+                    && request.deny.isEmpty
+                var rest = isAboutRequestsAlone ? current : sandboxes.networks.settings.policy
+                if isAboutRequestsAlone, request.headers != nil { rest = rest.withoutHeaderRules }
+                if isAboutRequestsAlone, request.git != nil { rest = rest.withoutGitRules }
                 var policy = try EgressPolicy(
                     allow: request.allow,
                     deny: request.deny,
                     headers: request.headers ?? [],
-                    otherwise: isAboutHeadersAlone ? current.withoutHeaderRules : sandboxes.networks.settings.policy
+                    git: request.git ?? [],
+                    otherwise: rest
                 )
-                if request.headers == nil { policy.keepHeaderRules(of: current) }
+                if request.headers == nil, !isAboutRequestsAlone { policy.keepHeaderRules(of: current) }
+                if request.git == nil, !isAboutRequestsAlone { policy.keepGitRules(of: current) }
                 try await sandboxes.networks.findSecrets(of: policy, owner: sandbox.record.owner)
                 try await sandboxes.setEgress(policy, of: sandbox)
                 return NetworkPolicy(policy)

@@ -23,6 +23,7 @@ extension CallRouter {
                     allow: request.allow ?? [],
                     deny: request.deny ?? [],
                     headers: request.headers ?? [],
+                    git: request.git ?? [],
                     otherwise: sandboxes.networks.settings.policy
                 )
                 if let egress = new.egress { try await sandboxes.networks.findSecrets(of: egress, owner: new.owner) }

@@ -172,6 +172,7 @@ struct Run: Sendable {
             allow: options.allow ?? [],
             deny: options.deny ?? [],
             headers: options.headers ?? [],
+            git: options.git ?? [],
             otherwise: sandboxes.networks.settings.policy
         )
     }

@@ -200,6 +200,7 @@ package final class RunRegistry: Sendable {
                 allow: options.allow ?? [],
                 deny: options.deny ?? [],
                 headers: options.headers ?? [],
+                git: options.git ?? [],
                 otherwise: .closed
             )
             try await sandboxes.networks.findSecrets(of: policy, owner: .installation)

@@ -139,7 +139,7 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
         var child = self
         child.id = id
         // It trusts what its parent trusted; nobody else's requests are opened with that.
-        child.authority = egressPolicy.headerRules?.isEmpty == false ? authorityName : nil
+        child.authority = egressPolicy.opensRequests ? authorityName : nil
         child.machine = machine
         child.created = created
         child.lifetime = lifetime.map { $0 / .seconds(1) }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import HTTP
 import Linux
@@ -120,6 +121,18 @@ struct `a sandbox whose requests have rules` {
                 #expect(asked.map { $0.headers["X-Key"] } == [nil, nil, "plain"])
                 _ = try await martlet.martlet(["sbx", "net", id, "--reset"])
                 #expect(try await !curl(martlet, sandbox, "/v1/things").status.isSuccess)
+
+                // Git in it has a credential for its repository, and the host is nothing else to it.
+                let rule = "https://good.example/me/repo push=agent/* secret=other"
+                let changed = try await martlet.martlet(["sbx", "net", id, "--git", rule])
+                #expect(changed.text.contains(rule), "\(changed)")
+                _ = try await martlet.exec(sandbox, "git", "ls-remote", "https://good.example/me/repo.git")
+                let last = internet.requests.all.last
+                #expect(last?.path == "/me/repo.git/info/refs")
+                let pair = Data("x-access-token:\(Self.secret)".utf8).base64EncodedString()
+                #expect(last?.headers.values("Authorization") == ["Basic \(pair)"])
+                let other = try await curl(martlet, sandbox, "/v1/things")
+                #expect(other.text.contains("may use git with 'good.example'"), "\(other)")
                 try await martlet.martlet(["kill", id])
             }
         }

@@ -126,7 +126,7 @@ extension RunCommand {
             "RULE",
             "What is put into its requests, as in 'api.example.com Authorization: Bearer ${secret:NAME}', with a secret that it never sees; with '${placeholder:NAME}' the secret replaces what the sandbox holds in its place, 'martlet-secret-NAME'",
             group: "Limits"
-        ),
+        ), .repeated("--git", "RULE", SandboxOptions.gitMeaning, group: "Limits"),
     ]
 
     private static let agent: [Option] = [

@@ -86,6 +86,7 @@ struct RunRequest: Sendable {
         options.allow = invocation.list("--allow")
         options.deny = invocation.list("--deny")
         options.headers = invocation.list("--header")
+        options.git = invocation.list("--git")
         options.keep = invocation.flag("--keep")
         options.resume = invocation.value("--resume")
         options.artifacts = invocation.values("--artifact")

@@ -39,7 +39,7 @@ enum CreateCommand {
         examples: [.init("martlet exec $(martlet create) -- uname -a", "Run a program in a new sandbox")],
         options: [
             SharedOptions.environment, SandboxOptions.metadata, SandboxOptions.volume, SandboxOptions.allow,
-            SandboxOptions.deny, SandboxOptions.header,
+            SandboxOptions.deny, SandboxOptions.header, SandboxOptions.git,
             .value("--timeout", "TIME", "End it after: 90s, 10m, 1h30m", default: .described("never")),
             pausing, idling, resuming, saving, SharedOptions.output,
         ],
@@ -81,7 +81,7 @@ enum CreateCommand {
                 default: .described("never; 30s after its terminal is lost")
             ), SandboxOptions.user, SandboxOptions.directory, SharedOptions.environment, SandboxOptions.metadata,
             pausing, idling, resuming, saving, SandboxOptions.volume, SandboxOptions.allow, SandboxOptions.deny,
-            SandboxOptions.header,
+            SandboxOptions.header, SandboxOptions.git,
         ],
         arguments: [template]
     ) { invocation in
@@ -112,7 +112,8 @@ enum CreateCommand {
             volumes: try SandboxOptions.volumes(invocation),
             allow: invocation.list("--allow"),
             deny: invocation.list("--deny"),
-            headers: invocation.list("--header")
+            headers: invocation.list("--header"),
+            git: invocation.list("--git")
         )
     }
 

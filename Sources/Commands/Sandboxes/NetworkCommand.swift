@@ -32,11 +32,13 @@ enum NetworkCommand {
         ],
         options: [
             .flag("--follow", short: "f", "Go on until the sandbox ends"), SandboxOptions.allow, SandboxOptions.deny,
-            SandboxOptions.header, .flag("--reset", "Go back to what the daemon gives every sandbox"),
+            SandboxOptions.header, SandboxOptions.git,
+            .flag("--reset", "Go back to what the daemon gives every sandbox"),
             SharedOptions.output,
         ],
         exclusive: [
-            ["--reset", "--allow"], ["--reset", "--deny"], ["--reset", "--header"], ["--reset", "--follow"],
+            ["--reset", "--allow"], ["--reset", "--deny"], ["--reset", "--header"], ["--reset", "--git"],
+            ["--reset", "--follow"],
         ],
         arguments: [SandboxOptions.sandbox]
     ) { invocation in
@@ -46,8 +48,9 @@ enum NetworkCommand {
         let daemon = try await DaemonConnection.open(surroundings)
         let (allow, deny) = (invocation.values("--allow"), invocation.values("--deny"))
         let headers = invocation.flag("--reset") ? [] : invocation.list("--header")
-        if !allow.isEmpty || !deny.isEmpty || headers != nil {
-            let request = SetSandboxNetwork.Request(id: id, allow: allow, deny: deny, headers: headers)
+        let git = invocation.flag("--reset") ? [] : invocation.list("--git")
+        if !allow.isEmpty || !deny.isEmpty || headers != nil || git != nil {
+            let request = SetSandboxNetwork.Request(id: id, allow: allow, deny: deny, headers: headers, git: git)
             let policy = try await daemon.client.call(SetSandboxNetwork.self, request)
             if !invocation.flag("--follow") {
                 try await Output.print(policy, as: format) { text(policy) }
@@ -94,6 +97,7 @@ enum NetworkCommand {
         if !policy.allow.isEmpty { facts.add("Allowed", policy.allow.joined(separator: ", ")) }
         if !policy.deny.isEmpty { facts.add("Denied", policy.deny.joined(separator: ", ")) }
         if let headers = policy.headers { facts.add("Requests", headers.joined(separator: "; ")) }
+        if let git = policy.git { facts.add("Git", git.joined(separator: "; ")) }
         facts.add("All else", policy.allowsOthers ? "allowed, if it is in the public internet" : "denied")
         return facts.text
     }

@@ -56,6 +56,10 @@ enum SandboxOptions {
         "What is put into its requests, as in 'api.example.com Authorization: Bearer ${secret:NAME}', with a secret that it never sees; with '${placeholder:NAME}' the secret replaces what the sandbox holds in its place, 'martlet-secret-NAME'"
     )
 
+    static let git = Option.repeated("--git", "RULE", gitMeaning)
+    static let gitMeaning =
+        "Repository that git in it may read, and push to where 'push=' says so, as in 'https://github.com/me/repo push=agent/* secret=NAME', with a credential that it never sees"
+
     static let detach = "'~.' at the start of a line leaves it running"
 
     /// The sandbox that the line names, and the way to its guest as the user that the line names.

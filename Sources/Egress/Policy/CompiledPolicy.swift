@@ -58,6 +58,7 @@ package struct CompiledPolicy: Sendable {
     private let headerRules: [(ports: [ClosedRange<UInt16>], rule: ReadyRule)]
     private var ruled: [String: [Int]] = [:]
     private var ruledBelow: [String: [Int]] = [:]
+    private var repositories: [String: [GitRule]] = [:]
     /// The ports at which requests to some host have rules.
     private let ruledPorts: Set<ClosedRange<UInt16>>
     /// Whether a name could turn what was decided without one.
@@ -76,7 +77,10 @@ package struct CompiledPolicy: Sendable {
         headerRules = (policy.headerRules ?? []).map {
             ($0.target.ports.map { [$0] } ?? [80...80, 443...443], ReadyRule($0))
         }
-        ruledPorts = Set(headerRules.flatMap(\.ports))
+        ruledPorts = Set(headerRules.flatMap(\.ports)).union((policy.gitRules ?? []).compactMap(\.target.ports))
+        for rule in policy.gitRules ?? [] {
+            if case .name(let name) = rule.target.place { repositories[name.text, default: []].append(rule) }
+        }
         for (index, rule) in (policy.headerRules ?? []).enumerated() {
             switch rule.target.place {
             case .name(let name): ruled[name.text, default: []].append(index)
@@ -107,11 +111,23 @@ package struct CompiledPolicy: Sendable {
     }
 
     /// Whether requests to some host at this port have rules.
-    func hasHeaderRules(at port: UInt16) -> Bool { ruledPorts.contains { $0.contains(port) } }
+    func hasRules(at port: UInt16) -> Bool { ruledPorts.contains { $0.contains(port) } }
+
+    /// Whether requests to this host have rules.
+    func hasRules(for name: DomainName, _ port: UInt16) -> Bool {
+        headerRules(for: name, port) != nil || gitRules(for: name, port) != nil
+    }
+
+    /// The repositories of this host that git may use; nil where there are none.
+    func gitRules(for name: DomainName, _ port: UInt16) -> GitRules? {
+        guard !repositories.isEmpty else { return nil }
+        let rules = (repositories[name.text] ?? []).filter { $0.target.ports?.contains(port) ?? false }
+        return rules.isEmpty ? nil : GitRules(rules)
+    }
 
     /// The rules about requests to this host, in their order; nil where there are none.
     func headerRules(for name: DomainName, _ port: UInt16) -> RequestRules? {
-        guard hasHeaderRules(at: port) else { return nil }
+        guard hasRules(at: port) else { return nil }
         var indices = ruled[name.text] ?? []
         if !ruledBelow.isEmpty { for parent in name.parents { indices += ruledBelow[String(parent)] ?? [] } }
         let rules = indices.sorted().lazy.map { headerRules[$0] }.filter { $0.ports.contains { $0.contains(port) } }

@@ -28,6 +28,8 @@ package enum EgressDecision: Sendable, Hashable {
         /// The request could be read in two ways.
         case malformed
         case tooManyConnections
+        /// A rule for git does not allow the request: what it would push to, where that is why.
+        case git(rule: String, _ ref: String?)
         /// No rule lets the secret take its placeholder's place in this field; nil is the path or query.
         case misplaced(secret: String, field: String?)
     }
@@ -75,6 +77,7 @@ extension EgressDecision.Ground: CustomStringConvertible {
         case .unresolved: "the name has no address"
         case .malformed: "the request is malformed"
         case .tooManyConnections: "too many connections"
+        case .git(let rule, let ref): "rule '\(rule)' does not allow \(ref.map { "a push to '\($0)'" } ?? "this")"
         case .misplaced(let secret, let field):
             "no rule sends the secret '\(secret)' there in \(field.map { "'\($0)'" } ?? "the address")"
         }

@@ -33,6 +33,8 @@ package struct EgressPolicy: Sendable, Hashable, Codable {
     package var closesMail: Bool
     /// What is done to requests that are let out; nil is nothing. A rule lets nothing out by itself.
     package var headerRules: [HeaderRule]?
+    /// The repositories that git may use, and what it may push; nil is nothing beyond what the rules let out.
+    package var gitRules: [GitRule]?
 
     package init(
         rules: [Rule] = [],
@@ -69,11 +71,14 @@ package struct EgressPolicy: Sendable, Hashable, Codable {
     /// The same, where what is said adds to a policy that holds already: with nothing said it holds, and what is only denied
     /// opens nothing.
     ///
-    /// - Parameter headers: lines of ``HeaderRule/form``; the hosts that they are about are allowed.
+    /// - Parameters:
+    ///   - headers: lines of ``HeaderRule/form``; the hosts that they are about are allowed.
+    ///   - git: lines of ``GitRule/form``; their hosts are allowed for git.
     package init(
         allow: [String],
         deny: [String],
         headers: [String] = [],
+        git: [String] = [],
         otherwise standard: EgressPolicy
     ) throws(EgressError) {
         try self.init(allow: allow, deny: deny)
@@ -81,10 +86,42 @@ package struct EgressPolicy: Sendable, Hashable, Codable {
         if allow.isEmpty { fallback = standard.fallback }
         var headerRules: [HeaderRule] = []
         for line in headers { headerRules.append(try HeaderRule(line: line)) }
-        if headerRules.isEmpty { return }
-        self.headerRules = headerRules
-        rules += headerRules.flatMap(\.permissions)
+        if !headerRules.isEmpty {
+            self.headerRules = headerRules
+            rules += headerRules.flatMap(\.permissions)
+        }
+        var gitRules: [GitRule] = []
+        for line in git { gitRules.append(try GitRule(line: line)) }
+        if !gitRules.isEmpty {
+            self.gitRules = gitRules
+            // Last: what is let out by any other rule is let out for more than git.
+            rules += gitRules.map(\.permission)
+        }
     }
+
+    /// Whether something is done to requests, for which they have to be opened.
+    package var opensRequests: Bool { headerRules?.isEmpty == false || gitRules?.isEmpty == false }
+
+    /// The secrets that its rules name.
+    package var secrets: Set<String> {
+        Set((headerRules ?? []).flatMap(\.secrets)).union((gitRules ?? []).compactMap(\.secret))
+    }
+
+    /// Takes over what git may use by another policy.
+    package mutating func keepGitRules(of other: EgressPolicy) {
+        gitRules = other.gitRules
+        rules += other.rules.filter { other.isForGit($0) }
+    }
+
+    /// What is left of it when git may use nothing by itself.
+    package var withoutGitRules: EgressPolicy {
+        var policy = self
+        policy.gitRules = nil
+        policy.rules.removeAll { isForGit($0) }
+        return policy
+    }
+
+    private func isForGit(_ rule: Rule) -> Bool { gitRules?.contains { $0.id == rule.id } == true }
 
     /// Takes over what another policy does to requests, and that those are let out if they were for that.
     package mutating func keepHeaderRules(of other: EgressPolicy) {

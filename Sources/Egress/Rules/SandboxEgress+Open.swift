@@ -23,7 +23,7 @@ extension SandboxEgress {
     /// Looks at the first bytes of a connection that a rule could be about.
     func begin(_ guest: any ByteStream, _ destination: EgressDestination, _ port: UInt16) async throws -> Beginning {
         let (policy, host) = (compiled, host.current)
-        guard let opening, policy.hasHeaderRules(at: port) else { return Beginning(stream: guest, ruled: nil) }
+        guard let opening, policy.hasRules(at: port) else { return Beginning(stream: guest, ruled: nil) }
         if case .address(let address) = destination,
             case .denied(.platform) = policy.decide(address: address, port: port, host: host)
         {
@@ -31,7 +31,7 @@ extension SandboxEgress {
         }
         let (bytes, name) = await firstName(guest)
         let stream = HeldStream(bytes, before: guest)
-        guard let name, let domain = name.domain, policy.headerRules(for: domain, port) != nil else {
+        guard let name, let domain = name.domain, policy.hasRules(for: domain, port) else {
             return Beginning(stream: stream, ruled: nil)
         }
         let isTLS = if case .tls = name { true } else { false }
@@ -154,13 +154,29 @@ extension SandboxEgress {
         }
         let allowed = connection.decision(by: compiled, host.current)
         guard allowed.isAllowed else { throw HTTPError(403, "This sandbox may not connect there: \(allowed)") }
-        let head = try await changed(request, connection, ruled, port)
         let incoming = exchange.body
         let length = incoming.remaining
+        var (credit, read): (GitRule?, [UInt8]) = (nil, [])
+        if let git = compiled.gitRules(for: ruled.name, port) {
+            switch try await pass(exchange, git, allowed, connection, ruled.name) {
+            case .answered: return
+            case .other: break
+            case .out(let rule, let bytes): (credit, read) = (rule, bytes)
+            }
+        }
+        var head = try await changed(request, connection, ruled, port)
+        if let credit {
+            head.headers = try await credit.credited(head.headers, ruled.opening.secret)
+            let kind = EgressEvent.Kind.changed(rule: credit.id, method: request.method, path: request.path)
+            tell(kind, .allowed(.rule(credit.id)), ruled.name, connection.address, port)
+        }
+        let first = read
         let body: HTTPClient.Body =
             length == 0
             ? .none
             : .stream(length: length) { outgoing in
+                connection.counts.withLock { $0.sent += first.count }
+                try await outgoing.write(first)
                 while true {
                     let bytes = try await incoming.read()
                     if bytes.isEmpty { return }

@@ -137,7 +137,7 @@ package final class SandboxNetworks: Sendable {
     ///
     /// - Throws: ``EgressError`` for one that its owner does not have.
     package func findSecrets(of policy: EgressPolicy, owner: Owner) async throws {
-        for name in Set((policy.headerRules ?? []).flatMap(\.secrets)).sorted() {
+        for name in policy.secrets.sorted() {
             do {
                 _ = try await settings.secret(owner, name)
             } catch {
@@ -160,7 +160,7 @@ extension SandboxRegistry {
     package func setEgress(_ policy: EgressPolicy, of sandbox: Sandbox) async throws {
         let network = networks.network(of: sandbox)
         try await network.changing.withLock { [self, records, audits] in
-            if policy.headerRules?.isEmpty == false, sandbox.record.egressPolicy.headerRules?.isEmpty != false {
+            if policy.opensRequests, !sandbox.record.egressPolicy.opensRequests {
                 guard sandbox.isRunning else {
                     throw SandboxError(.paused, "The sandbox '\(sandbox.id)' is paused; rules are set while it runs")
                 }
@@ -185,7 +185,8 @@ extension NetworkPolicy {
             allow: targets(.allow),
             deny: targets(.deny),
             allowsOthers: policy.fallback == .allow,
-            headers: policy.headerRules?.map(\.description)
+            headers: policy.headerRules?.map(\.description),
+            git: policy.gitRules?.map(\.description)
         )
     }
 }

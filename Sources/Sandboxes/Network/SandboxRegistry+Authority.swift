@@ -19,7 +19,7 @@ extension SandboxRegistry {
 
     /// Gives a sandbox the certificate of its own authority, where its policy wants requests opened.
     func introduceAuthority(to sandbox: Sandbox, for policy: EgressPolicy) async throws {
-        guard policy.headerRules?.isEmpty == false else { return }
+        guard policy.opensRequests else { return }
         let certificate = String(decoding: try networks.network(of: sandbox).authority().certificate, as: UTF8.self)
         let command = GuestLink.Command("/bin/sh", ["-c", Self.script, "sh", certificate], user: "root")
         let result = try await withDeadline(Self.limit) { try await sandbox.link.run(command, outputLimit: 65_536) }

@@ -152,7 +152,7 @@ extension EgressDecision {
         case .rule, .fallback: true
         case .platform(let ground):
             switch ground {
-            case .closedAddress, .mail, .noName, .nameMismatch: true
+            case .closedAddress, .mail, .noName, .nameMismatch, .git: true
             case .transport, .questionKind, .unresolved, .malformed, .tooManyConnections, .misplaced: false
             }
         }

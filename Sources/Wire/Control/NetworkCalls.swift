@@ -76,12 +76,21 @@ public struct NetworkPolicy: Codable, Sendable, Hashable {
     public var allowsOthers: Bool
     /// The rules about fields of requests, in words and without their values; nil for none.
     public var headers: [String]?
+    /// The repositories that git may use, with what it may push and the names of secrets; nil for none.
+    public var git: [String]?
 
-    public init(allow: [String], deny: [String], allowsOthers: Bool, headers: [String]? = nil) {
+    public init(
+        allow: [String],
+        deny: [String],
+        allowsOthers: Bool,
+        headers: [String]? = nil,
+        git: [String]? = nil
+    ) {
         self.allow = allow
         self.deny = deny
         self.allowsOthers = allowsOthers
         self.headers = headers
+        self.git = git
     }
 }
 
@@ -125,12 +134,15 @@ public enum SetSandboxNetwork: UnaryCall {
         public var deny: [String]
         /// As in ``CreateSandbox``; nil leaves the rules that there are.
         public var headers: [String]?
+        /// As in ``CreateSandbox``; nil leaves the rules that there are.
+        public var git: [String]?
 
-        public init(id: String, allow: [String], deny: [String], headers: [String]? = nil) {
+        public init(id: String, allow: [String], deny: [String], headers: [String]? = nil, git: [String]? = nil) {
             self.id = id
             self.allow = allow
             self.deny = deny
             self.headers = headers
+            self.git = git
         }
     }
 }

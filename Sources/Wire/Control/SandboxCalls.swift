@@ -80,6 +80,9 @@ public enum CreateSandbox: UnaryCall {
         /// Fields that are set in its requests, and with which values, as in `api.example.com Authorization: Bearer ${secret:example}`.
         /// It may reach the hosts that they name.
         public var headers: [String]?
+        /// The repositories that git in it may use, as in `https://github.com/me/repo push=agent/* secret=github`: read, pushed to at
+        /// the branches that are named, with the secret as a credential that the sandbox does not have.
+        public var git: [String]?
 
         public init(
             template: String,
@@ -93,7 +96,8 @@ public enum CreateSandbox: UnaryCall {
             volumes: [VolumeWish]? = nil,
             allow: [String]? = nil,
             deny: [String]? = nil,
-            headers: [String]? = nil
+            headers: [String]? = nil,
+            git: [String]? = nil
         ) {
             self.template = template
             self.environment = environment
@@ -107,6 +111,7 @@ public enum CreateSandbox: UnaryCall {
             self.allow = allow
             self.deny = deny
             self.headers = headers
+            self.git = git
         }
     }
 }

@@ -37,11 +37,13 @@ public struct RunOptions: Codable, Sendable, Hashable {
     public var deny: [String]?
     /// What is put into its requests; see ``CreateSandbox``.
     public var headers: [String]?
+    /// The repositories that git may use; see ``CreateSandbox``.
+    public var git: [String]?
     /// The MCP servers outside that the agent gets besides, by name, as Claude Code's own files have them; in values of `headers` and
     /// `env` `${secret:NAME}` stands for a secret that stays outside. Each may have `tools`, the only ones that may be used.
     public var servers: JSONValue?
     /// Whether a sandbox that is there already gets other rules.
-    package var changesNetwork: Bool { allow != nil || deny != nil || headers != nil }
+    package var changesNetwork: Bool { allow != nil || deny != nil || headers != nil || git != nil }
 
     /// The name of the working directory under the agent's home.
     public var directory = "workspace"
