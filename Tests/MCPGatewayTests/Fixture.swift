@@ -26,13 +26,14 @@ struct Gate: Sendable {
 
     static func with(
         _ servers: JSONValue,
+        catalogue: Catalogue? = nil,
         _ body: @escaping @Sendable (Gate) async throws -> Void
     ) async throws {
         let listener = try Listener(.loopback(0))
         let address = listener.address
         let gateway = try MCPGateway(
             configuration: servers.text(),
-            catalogue: try Catalogue.standard(file: "/nowhere"),
+            catalogue: try catalogue ?? Catalogue.standard(file: "/nowhere"),
             token: Secret(token),
             version: "0"
         )

@@ -51,13 +51,18 @@ package struct Catalogue: Sendable {
         let directory = directory(name)
         let steps: [[String]]
         if let package = install["pip"]?.string {
-            steps = [["python3", "-m", "venv", "."], ["\(directory)/bin/pip", "install", "--quiet", package]]
+            steps = Self.stepsOfPip(package)
         } else if let package = install["npm"]?.string {
             steps = [["npm", "install", "--silent", "--prefix", ".", package]]
         } else if let package = install["uv"]?.string {
-            steps = [
-                ["uv", "venv", "--quiet", "."], ["uv", "pip", "install", "--quiet", "--python", "bin/python", package],
-            ]
+            // Its packages are the same as pip's.
+            steps =
+                Program.find("uv") == nil
+                ? Self.stepsOfPip(package)
+                : [
+                    ["uv", "venv", "--quiet", "."],
+                    ["uv", "pip", "install", "--quiet", "--python", "bin/python", package],
+                ]
         } else if let url = install["url"]?.string, let digest = install["sha256"]?.string {
             steps = [
                 ["mkdir", "-p", "bin"], ["curl", "-fsSL", "-o", "bin/\(name)", url],
@@ -68,6 +73,19 @@ package struct Catalogue: Sendable {
             throw ServerFailure("The catalogue does not say how the server '\(name)' is installed")
         }
         return Installation(directory: directory, steps: steps)
+    }
+
+    /// By the pip that is there: one of its own for each server, and the compiling of all that it might import, would take a slow
+    /// machine minutes.
+    private static func stepsOfPip(_ package: String) -> [[String]] {
+        [
+            ["python3", "-m", "venv", "--without-pip", "."],
+            [
+                "python3", "-m", "pip", "--python", "bin/python", "install", "--quiet", "--no-compile",
+                "--no-cache-dir",
+                "--no-input", "--disable-pip-version-check", package,
+            ],
+        ]
     }
 
     /// The plan for a server of the catalogue, with the values that the configuration gives.

@@ -49,6 +49,8 @@ package struct Installation: Sendable, Hashable {
     /// - Throws: ``ServerFailure`` with the last words of the step that failed.
     func run(_ name: String) async throws {
         if isDone { return }
+        // What an earlier attempt left is no beginning: git, for one, refuses a directory that is there.
+        try? Files.remove(directory)
         try Files.makeDirectory(directory, mode: 0o755)
         for step in steps {
             guard let tool = step.first, Program.find(tool) != nil else {
