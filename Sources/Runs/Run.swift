@@ -95,6 +95,13 @@ struct Run: Sendable {
             servers: servers
         )
         progress.endpoint = endpoint
+        if let serverPlans {
+            let facts: [String: JSONValue] = [
+                "servers": .array(serverPlans.names.map { .string($0) }),
+                "secrets": .array(serverPlans.secrets.sorted().map { .string($0) }),
+            ]
+            sandboxes.audits.note(sandbox.id, "run.mcpServers", facts)
+        }
         try await servers?.start()
         if let schema {
             try await tell(.step(.init(step: .tool, milliseconds: 0, detail: schema.toolName)))

@@ -234,7 +234,7 @@ private struct GitScene: Sendable {
             "PATH_INFO": request.path, "QUERY_STRING": String(request.target.drop { $0 != "?" }.dropFirst()),
             "REQUEST_METHOD": request.method, "CONTENT_TYPE": request.headers["Content-Type"] ?? "",
             "CONTENT_LENGTH": "\(body.count)", "REMOTE_USER": "agent", "HOME": "\(root)/home",
-            "HTTP_CONTENT_ENCODING": request.headers["Content-Encoding"] ?? "",
+            "HTTP_CONTENT_ENCODING": request.method == "POST" ? request.headers["Content-Encoding"] ?? "" : "",
             "GIT_PROTOCOL": request.headers["Git-Protocol"] ?? "",
         ]
         let output = try await program.run().output
@@ -308,6 +308,10 @@ private struct GitScene: Sendable {
             #expect(large.status.isSuccess, "\(large.errorText)")
             let again = try await scene.git("clone", "-q", "-b", "agent/large", scene.url("/me/repo"), "copy")
             #expect(again.status.isSuccess, "\(again.errorText)")
+            // What it would push could not be read.
+            let field = "http.extraHeader=Content-Encoding: gzip"
+            let packed = try await scene.git("-c", field, "push", "-q", "origin", "HEAD:agent/packed")
+            #expect(!packed.status.isSuccess && packed.errorText.contains("403"), "\(packed.errorText)")
             let removed = try await scene.git("push", "-q", "origin", ":agent/large")
             #expect(removed.status.isSuccess, "\(removed.errorText)")
             #expect(try await branches(scene) == "refs/heads/agent/a\nrefs/heads/fix\n")

@@ -1,4 +1,5 @@
 import Linux
+import RPC
 import Records
 import Testing
 import Wire
@@ -96,6 +97,9 @@ struct `an MCP gateway in a sandbox` {
         _ = try await martlet.exec(sandbox, "sh", "-c", "cat > /dev/shm/marker", input: Array(marker.utf8))
         #expect(try Memory.holds(marker, sandbox.processID))
         #expect(try !Memory.holds(key, sandbox.processID))
+        let audit = try await martlet.client.call(ReadSandboxAudit.self, .init(id: sandbox.id)).lines
+        let opened = audit.first { $0.event == "run.mcpServers" }?.facts
+        #expect(opened?["servers"] == ["beside", "far"] && opened?["secrets"] == ["mcp"], "\(audit)")
         // With the run, the way to its servers has ended.
         let late = try await martlet.exec(
             sandbox,

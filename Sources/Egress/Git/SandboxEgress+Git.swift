@@ -65,7 +65,7 @@ extension SandboxEgress {
         _ connection: OpenConnection,
         _ name: DomainName
     ) async throws -> GitPassage {
-        guard exchange.request.headers["Content-Encoding"].map({ $0.lowercased() == "identity" }) ?? true else {
+        guard exchange.request.headers.values("Content-Encoding").isEmpty else {
             return try await refuse(
                 exchange,
                 "A push to \(rule.path) is read before it goes out, and can not be compressed"

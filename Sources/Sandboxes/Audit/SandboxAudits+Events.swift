@@ -51,9 +51,12 @@ extension SandboxAudits {
 
 extension NetworkPolicy {
     var audit: [String: JSONValue] {
-        [
+        var facts: [String: JSONValue] = [
             "allow": .array(allow.map { .string($0) }), "deny": .array(deny.map { .string($0) }),
             "allowsOthers": .bool(allowsOthers),
         ]
+        facts["headers"] = headers.map { .array($0.map { .string($0) }) }
+        facts["git"] = git.map { .array($0.map { .string($0) }) }
+        return facts
     }
 }
