@@ -53,4 +53,8 @@ static inline void copenssl_ask_no_password(SSL_CTX *context) {
     SSL_CTX_set_default_passwd_cb(context, copenssl_no_password);
 }
 
+static inline int copenssl_show_too(SSL_CTX *context, X509 *certificate) {
+    return (int)SSL_CTX_add1_chain_cert(context, certificate);
+}
+
 static inline EVP_PKEY *copenssl_make_key(void) { return EVP_EC_gen("P-256"); }

@@ -85,8 +85,6 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     package var checkpointInterval: Double?
     private var volumesOrNone: [VolumeMount]?
     var egress: EgressPolicy?
-    /// Whose authority it trusts, where that is another's: its parent's.
-    private var authority: String?
     private var ownerName: Owner?
     private var lifecycleChoice: Lifecycle?
 
@@ -96,12 +94,10 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     package var lifecycle: Lifecycle { lifecycleChoice ?? Lifecycle() }
     /// What it may reach: nothing, where nobody said so.
     package var egressPolicy: EgressPolicy { egress ?? .closed }
-    /// By which name the authority is kept that opens its requests.
-    var authorityName: String { authority ?? id }
 
     private enum CodingKeys: String, CodingKey {
         case id, template, buildID, machine, created, ends, metadata, manifest, ingress, trafficToken, keyID, lifetime,
-            saved, isPaused, checkpointInterval, egress, authority
+            saved, isPaused, checkpointInterval, egress
         case volumesOrNone = "volumes"
         case ownerName = "owner"
         case lifecycleChoice = "lifecycle"
@@ -138,8 +134,6 @@ package struct SandboxRecord: Codable, Sendable, Hashable {
     func forked(id: String, machine: String, created: Date, lifetime: Duration?) -> SandboxRecord {
         var child = self
         child.id = id
-        // It trusts what its parent trusted; nobody else's requests are opened with that.
-        child.authority = egressPolicy.opensRequests ? authorityName : nil
         child.machine = machine
         child.created = created
         child.lifetime = lifetime.map { $0 / .seconds(1) }

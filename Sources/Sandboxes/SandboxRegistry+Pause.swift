@@ -184,7 +184,12 @@ extension SandboxRegistry {
         do {
             try await beforeTurn(.identity)
             sandbox.line.lead(to: machine.agentAddress, takesMany: machine.takesManyConnections)
-            if let boot { try await settle(sandbox, stay, boot) } else { try await tell(sandbox, console: machine) }
+            if let boot {
+                try await settle(sandbox, stay, boot)
+            } else {
+                await introduceAuthorityIfItCan(of: sandbox.record, over: sandbox.link)
+                try await tell(sandbox, console: machine)
+            }
             try await beforeTurn(.wake)
             let name = stay.machineName
             guard sandbox.change({ $0.wake(in: stay, named: name, living: lifetime, from: Date()) }) else {

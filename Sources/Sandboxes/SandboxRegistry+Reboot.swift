@@ -80,6 +80,7 @@ extension SandboxRegistry {
         await waitForClock(of: sandbox)
         sandbox.journal.beginAgain()
         _ = sandbox.agent.take()
+        await introduceAuthorityIfItCan(of: sandbox.record, over: sandbox.link)
         openTunnels(of: sandbox, stay)
         for volume in sandbox.record.volumes { try await mount(volume, in: sandbox) }
         if let command = sandbox.template.startCommand { try await start(command, in: sandbox) }

@@ -20,11 +20,11 @@ extension SandboxRegistry {
                 found.append(sandbox)
             } else {
                 lost.append(record.id)
-                if record.authorityName == record.id { try? Files.remove(networks.authorityFile(record.id)) }
                 try await records.remove(record.id)
             }
         }
         _ = await engine.sweep(home.machines, keeping: Set(found.compactMap(\.stay?.machineName)))
+        networks.sweepAuthorities(keeping: Set(found.map(\.id)))
         templates.sweep()
         let named = try await snapshotRecords.all().map(\.id)
         _ = try? await snapshots.sweep(keeping: Set(found.compactMap(\.record.saved?.snapshot) + named))

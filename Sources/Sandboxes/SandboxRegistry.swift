@@ -169,11 +169,11 @@ package final class SandboxRegistry: Sendable {
         undo.add { [self] in
             await sandbox.stop(.startFailed)
             networks.remove(sandbox.id)
-            removeAuthority(of: sandbox.record)
+            networks.removeAuthority(of: sandbox.id)
         }
         try await beforeStep(.volumes)
         for volume in volumes { try await mount(volume, in: sandbox) }
-        try await introduceAuthority(to: sandbox, for: sandbox.record.egressPolicy)
+        try await introduceAuthority(of: sandbox.id, for: sandbox.record.egressPolicy, over: sandbox.link)
         try await beforeStep(.done)
         try adopt(sandbox)
         watch(sandbox, stay)
@@ -331,7 +331,7 @@ package final class SandboxRegistry: Sendable {
         let known = state.withLock { $0.known.removeValue(forKey: sandbox.id) }
         if known != nil { quota.leave(sandbox.record.owner) }
         networks.remove(sandbox.id)
-        removeAuthority(of: sandbox.record)
+        networks.removeAuthority(of: sandbox.id)
         audits.noteCommands(sandbox.journal.known, of: sandbox.id)
         await audits.close(sandbox.record, reason)
         try? await records.remove(sandbox.id)

@@ -8,6 +8,8 @@ final class Certificate {
     enum Purpose {
         /// Signs others.
         case authority(name: String)
+        /// Signs others, authorities among them.
+        case ancestor(name: String)
         /// Proves that a server is `domain` or a name directly below it.
         case server(domain: String)
         /// Proves that a server is this one name.
@@ -34,13 +36,34 @@ final class Certificate {
         signedBy authority: Certificate? = nil
     ) throws(TLSError) -> Certificate {
         ERR_clear_error()
-        guard let key = copenssl_make_key(), let certificate = X509_new() else { throw failure("be made") }
+        guard let key = copenssl_make_key() else { throw failure("be made") }
+        return try make(for: purpose, days: days, about: key, signedBy: authority)
+    }
+
+    /// Another certificate about the same key, which whoever trusts `authority` believes.
+    func vouched(as purpose: Purpose, days: Int, by authority: Certificate) throws(TLSError) -> Certificate {
+        ERR_clear_error()
+        guard EVP_PKEY_up_ref(key) == 1 else { throw Self.failure("be made") }
+        return try Self.make(for: purpose, days: days, about: key, signedBy: authority)
+    }
+
+    /// - Parameter key: taken over.
+    private static func make(
+        for purpose: Purpose,
+        days: Int,
+        about key: OpaquePointer,
+        signedBy authority: Certificate?
+    ) throws(TLSError) -> Certificate {
+        guard let certificate = X509_new() else {
+            EVP_PKEY_free(key)
+            throw failure("be made")
+        }
         let made = Certificate(certificate, key)
         let signer = authority ?? made
         let name = X509_get_subject_name(certificate)
         let commonName: String
         switch purpose {
-        case .authority(let name): commonName = name
+        case .authority(let name), .ancestor(let name): commonName = name
         case .server, .host: commonName = "Martlet"
         }
         // Clocks differ: it is valid from yesterday on.
@@ -66,14 +89,18 @@ final class Certificate {
     /// In an order in which each finds what it refers to.
     private static func extensions(_ purpose: Purpose) -> [(Int32, String)] {
         switch purpose {
-        case .authority:
-            [
-                (NID_basic_constraints, "critical,CA:TRUE,pathlen:0"), (NID_key_usage, "critical,keyCertSign,cRLSign"),
-                (NID_subject_key_identifier, "hash"),
-            ]
+        case .authority: authorityExtensions("critical,CA:TRUE,pathlen:0")
+        case .ancestor: authorityExtensions("critical,CA:TRUE")
         case .server(let domain): serverExtensions("DNS:*.\(domain),DNS:\(domain)")
         case .host(let name): serverExtensions("DNS:\(name)")
         }
+    }
+
+    private static func authorityExtensions(_ constraints: String) -> [(Int32, String)] {
+        [
+            (NID_basic_constraints, constraints), (NID_key_usage, "critical,keyCertSign,cRLSign"),
+            (NID_subject_key_identifier, "hash"),
+        ]
     }
 
     private static func serverExtensions(_ names: String) -> [(Int32, String)] {
@@ -103,17 +130,18 @@ final class Certificate {
 
     /// Reads a file that holds a key and its certificate; nil when it does not.
     convenience init?(file: String) {
-        guard let bytes = try? Files.read(file), let text = BIO_new_mem_buf(bytes, Int32(clamping: bytes.count)) else {
-            return nil
-        }
-        defer { BIO_free(text) }
+        guard let bytes = try? Files.read(file) else { return nil }
         ERR_clear_error()
         defer { ERR_clear_error() }
-        guard let key = PEM_read_bio_PrivateKey(text, nil, copenssl_no_password, nil) else { return nil }
-        guard let certificate = PEM_read_bio_X509(text, nil, copenssl_no_password, nil) else {
-            EVP_PKEY_free(key)
-            return nil
+        let read: (OpaquePointer, OpaquePointer)? = PEM.reading(bytes) { text in
+            guard let key = PEM_read_bio_PrivateKey(text, nil, copenssl_no_password, nil) else { return nil }
+            guard let certificate = PEM_read_bio_X509(text, nil, copenssl_no_password, nil) else {
+                EVP_PKEY_free(key)
+                return nil
+            }
+            return (certificate, key)
         }
+        guard let (certificate, key) = read else { return nil }
         self.init(certificate, key)
         guard X509_check_private_key(certificate, key) == 1 else { return nil }
     }

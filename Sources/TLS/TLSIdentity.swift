@@ -33,8 +33,10 @@ package final class TLSIdentity: Sendable {
         }
     }
 
-    /// Shows a certificate whose authority its clients know themselves.
-    init(_ certificate: Certificate) throws(TLSError) {
+    /// Shows a certificate whose authority its clients know themselves, or one above it.
+    ///
+    /// - Parameter chain: what leads from its authority to those above, as PEM.
+    init(_ certificate: Certificate, chain: [UInt8] = []) throws(TLSError) {
         ERR_clear_error()
         guard let context = SSL_CTX_new(TLS_server_method()) else {
             throw TLSError(.identity, "OpenSSL could not be set up: \(TLSSession.queuedReason())")
@@ -45,6 +47,12 @@ package final class TLSIdentity: Sendable {
         guard copenssl_require_tls12(context) == 1, SSL_CTX_use_certificate(context, certificate.certificate) == 1,
             SSL_CTX_use_PrivateKey(context, certificate.key) == 1
         else { throw TLSError(.identity, "A certificate could not be used: \(TLSSession.queuedReason())") }
+        for above in PEM.certificates(in: chain) {
+            defer { X509_free(above) }
+            guard copenssl_show_too(context, above) == 1 else {
+                throw TLSError(.identity, "A certificate could not be used: \(TLSSession.queuedReason())")
+            }
+        }
     }
 
     deinit {

@@ -150,6 +150,9 @@ private let key = "sk-live-4711"
                 let fields = exchange.request.headers.fields.map { "\($0.name): \($0.value)\n" }.joined()
                 let body = try await exchange.body.collect(limit: 100_000)
                 arrived.add(exchange.request)
+                if let coding = exchange.request.headers["Content-Encoding"] {
+                    return try await exchange.respond(200, ["Content-Encoding": coding], body: body)
+                }
                 let said = "\(exchange.request.method) \(exchange.request.target)\n\(fields)\n"
                 try await exchange.respond(200, ["X-Saw": "\(body.count)"], body: Array(said.utf8))
             }.serve(stream)
@@ -247,6 +250,35 @@ private let key = "sk-live-4711"
             // The connection is opened no more: the world's own certificate is seen.
             let answers = try await ask(scene, [head("/users", ["Authorization": "mine"])], trust: scene.worldTrust)
             #expect(answers.first?.text.contains("Authorization: mine") == true)
+        }
+    }
+
+    @Test func `pass compressed bodies on as they are, both ways, and no rule reaches into them`() async throws {
+        let packed = [31, 139, 8, 0] + Array("martlet-secret-key".utf8) + [UInt8](repeating: 0xFF, count: 50_000)
+        let rules = ["X-Key: ${placeholder:key}", "Authorization: Bearer ${secret:key}"]
+        try await withScene(rules: try rules.map { try HeaderRule(line: "good.com \($0)") }) { scene in
+            try await scene.outside.connect(good, 443) { guest in
+                let client = HTTPClient {
+                    try await TLSStream.connect(over: guest, to: "good.com", trust: scene.sandboxTrust)
+                }
+                defer { client.closeIdle() }
+                for length in [packed.count, nil] {
+                    let fields: Headers = [
+                        "Content-Encoding": "gzip", "Accept-Encoding": "br", "X-Key": "martlet-secret-key",
+                        "Authorization": "mine",
+                    ]
+                    let answer = try await client.send(
+                        head("/", fields, method: "POST"),
+                        body: .stream(length: length) { try await $0.write(packed) }
+                    )
+                    #expect(answer.body == packed && answer.head.headers["Content-Encoding"] == "gzip")
+                }
+            }
+            for asked in scene.arrived.all {
+                #expect(asked.headers["X-Key"] == key && asked.headers["Authorization"] == "Bearer \(key)")
+                #expect(asked.headers["Accept-Encoding"] == "br")
+            }
+            #expect(scene.arrived.all.count == 2)
         }
     }
 

@@ -64,6 +64,8 @@ struct `a sandbox's way out` {
         try await withInstallation { martlet in
             try await withSandbox(martlet, allow: ["good.example", "inner.example"]) { sandbox in
                 let daemon = try martlet.port(of: martlet.daemonID)
+                // Where its own agent is heard, every other sandbox's is.
+                let agent = try martlet.port(of: sandbox.processID)
                 let closed = [
                     "web,93.184.216.99", "web,93.184.216.66", "web,10.9.8.7", "web,169.254.169.254", "web,10.0.2.3",
                     "web,93.184.216.66,good.example",
@@ -72,6 +74,7 @@ struct `a sandbox's way out` {
                 let unheard = ["tcp,8.8.8.8,53"]
                 let refused = [
                     "udp,8.8.8.8,53", "udp,93.184.216.34,443", "tcp,127.0.0.1,\(daemon)", "tcp,10.0.2.2,\(daemon)",
+                    "tcp,10.0.2.2,\(agent)",
                 ]
                 let fronted = "web,good.example,evil.example"
                 let open = ["web,good.example", "tcp,good.example,22", "web,93.184.216.34,good.example"]

@@ -43,17 +43,42 @@ struct `a sandbox whose requests have rules` {
         )
     }
 
-    @Test func `has its requests opened with an authority of its own, and the secret nowhere in its memory`()
-        async throws
-    {
+    /// Asks the model, whose key the sandbox does not have either.
+    private func askModel(_ martlet: Installation, _ sandbox: SandboxInfo) async throws {
+        let script = try martlet.model.add(Say.steps(Say.text("done")))
+        let body = #"{"model":"claude-sonnet-4-5","max_tokens":9,"messages":[{"role":"user","content":"Go"}]}"#
+        let place = "http://127.0.0.1:\(GuestProtocol.gatewayPort)/v1/messages"
+        let asked = try await martlet.exec(
+            sandbox,
+            "curl",
+            "-sS",
+            "-H",
+            "\(Model.header): \(script)",
+            "-H",
+            "x-api-key: x",
+            "-d",
+            body,
+            place
+        )
+        #expect(asked.text.contains("done"), "\(asked.text) \(asked.errorText)")
+        #expect(martlet.model.requests.last?.headers["x-api-key"] == Installation.key)
+    }
+
+    @Test func `has its requests opened, and no secret in its memory, its snapshot or its disk`() async throws {
         try await withSandbox { martlet, internet, sandbox in
             let stored = try await martlet.martlet(["secret", "set", "live"], input: Array("\(Self.secret)\n".utf8))
             #expect(stored.status == .exited(0), "\(stored.errorText)")
             let plane = try martlet.controlPlane()
-            let rules =
-                #"{"good.example":[{"transform":{"headers":{"Authorization":"Bearer ${secret:live}"}},"path":"/v1/*"}]}"#
+            let rules = """
+                {"good.example":[
+                  {"transform":{"headers":{"Authorization":"Bearer ${secret:live}"}},"path":"/v1/*"},
+                  {"transform":{"headers":{"X-Key":"${placeholder:live}"}},"path":"/place/*","headers":{"X-Team":"a*"}}]}
+                """
             let network = #"{"denyOut":["0.0.0.0/0"],"allowOut":["good.example"],"rules":\#(rules)}"#
+            // Rules are set also while it rests.
+            _ = try await martlet.client.call(PauseSandbox.self, .init(id: sandbox.id))
             #expect(try await plane.ask("PUT", "/sandboxes/\(sandbox.id)/network", network).status == 204)
+            let awake = try await martlet.client.call(ResumeSandbox.self, .init(id: sandbox.id))
 
             for place in ["/v1/things", "/other"] {
                 let answer = try await curl(martlet, sandbox, place)
@@ -61,23 +86,89 @@ struct `a sandbox whose requests have rules` {
             }
             let fields = internet.requests.all.map { [$0.path] + $0.headers.values("Authorization") }
             #expect(fields == [["/v1/things", "Bearer \(Self.secret)"], ["/other"]])
+            for (team, place) in [("a1", "/place/x"), ("b", "/place/x"), ("a1", "/other")] {
+                let place = "https://good.example\(place)"
+                let words = ["-H", "X-Team: \(team)", "-H", "X-Key: martlet-secret-live"]
+                let asked = try await martlet.exec(
+                    sandbox,
+                    "curl",
+                    "-sS",
+                    words[0],
+                    words[1],
+                    words[2],
+                    words[3],
+                    place
+                )
+                #expect(asked.text == "reached\n", "\(asked.errorText)")
+            }
+            let keys = internet.requests.all.suffix(3).map { $0.headers["X-Key"] }
+            #expect(keys == [Self.secret, "martlet-secret-live", "martlet-secret-live"])
             let log = try await martlet.client.call(ReadSandboxNetwork.self, .init(id: sandbox.id))
-            #expect(log.events.contains { $0.kind == .changed && $0.reason == "rule 'rules good.example'" })
+            #expect(log.events.count { $0.kind == .changed && $0.reason == "rule 'rules good.example'" } == 2)
+            #expect(log.events.count { $0.kind == .misplaced && $0.reason.contains("'live'") && !$0.isAllowed } == 2)
+            try await askModel(martlet, sandbox)
 
-            // What is in the guest is found in its memory, and the secret is not.
-            let marker = "marker-\(Random.hex(24))"
-            _ = try await martlet.exec(sandbox, "sh", "-c", "cat > /dev/shm/marker", input: Array(marker.utf8))
-            #expect(try Memory.holds(marker, sandbox.processID))
-            #expect(try !Memory.holds(Self.secret, sandbox.processID))
+            try await lookForSecrets(martlet, sandbox, process: awake.sandbox.processID)
+            _ = try await martlet.client.call(ResumeSandbox.self, .init(id: sandbox.id))
+            #expect(try await curl(martlet, sandbox, "/v1/again").text == "reached\n")
+            try await checkFork(martlet, internet, sandbox)
 
-            // A fork goes on with the same rules; a file of its parent's authority is left for as long as one of them lives.
-            let forked = try await martlet.client.call(ForkSandbox.self, .init(id: sandbox.id))
-            let child = try #require(forked.sandboxes.first, "\(forked.failures)")
-            #expect(try await curl(martlet, child, "/v1/child").text == "reached\n")
-            #expect(internet.requests.all.last?.headers["Authorization"] == "Bearer \(Self.secret)")
-            try await martlet.martlet(["kill", child.id])
+            // What a crash left goes, and what a sandbox needs stays.
+            try Files.write(Array("key".utf8), to: "\(martlet.home.path)/authorities/igone.pem")
+            try await martlet.endDaemon(SIGKILL)
+            try await martlet.start()
             #expect(Files.list("\(martlet.home.path)/authorities") == ["\(sandbox.id).pem"])
+            #expect(try await curl(martlet, sandbox, "/v1/later").text == "reached\n")
         }
+    }
+
+    /// What is in the guest is found in its memory, in its pages when they are saved, packed or not, and on its disk; what this
+    /// host keeps for it is not. It rests afterwards.
+    private func lookForSecrets(_ martlet: Installation, _ sandbox: SandboxInfo, process: Int32) async throws {
+        let (held, written) = ("marker-\(Random.hex(24))", "written-\(Random.hex(24))")
+        let program = "cat > /dev/shm/marker; printf %s '\(written)' > /root/written; sync"
+        _ = try await martlet.exec(sandbox, "sh", "-c", program, input: Array(held.utf8))
+        #expect(try Memory.holds(held, process))
+        for secret in [Self.secret, Installation.key] { #expect(try !Memory.holds(secret, process)) }
+        _ = try await martlet.client.call(PauseSandbox.self, .init(id: sandbox.id))
+        let texts = [held, written, Self.secret, Installation.key]
+        #expect(try SavedFiles.found(texts, of: sandbox.id, in: martlet.home) == [held, written])
+        try await SavedFiles.compress(of: sandbox.id, in: martlet.home)
+        #expect(try SavedFiles.found(texts, of: sandbox.id, in: martlet.home) == [held, written])
+    }
+
+    /// A fork has the same rules and an authority of its own, which goes with it; a program that had read whom to trust before
+    /// goes on.
+    private func checkFork(_ martlet: Installation, _ internet: PlayedInternet, _ parent: SandboxInfo) async throws {
+        let waiting = """
+            import os, ssl, time, urllib.request
+            trust = ssl.create_default_context(cafile='/etc/ssl/certs/ca-certificates.crt')
+            open('/tmp/ready', 'w').close()
+            while not os.path.exists('/tmp/go'): time.sleep(0.05)
+            text = urllib.request.urlopen('https://good.example/v1/old', context=trust).read().decode()
+            open('/tmp/said.new', 'w').write(text)
+            os.rename('/tmp/said.new', '/tmp/said')
+            """
+        let script = "python3 -c \"$1\" > /tmp/error 2>&1 & while ! [ -e /tmp/ready ]; do sleep 0.05; done"
+        _ = try await martlet.exec(parent, "sh", "-c", script, "sh", waiting)
+        let forked = try await martlet.client.call(ForkSandbox.self, .init(id: parent.id))
+        let child = try #require(forked.sandboxes.first, "\(forked.failures)")
+        let asked = try await curl(martlet, child, "/v1/child")
+        #expect(asked.text == "reached\n", "\(asked.errorText)")
+        #expect(internet.requests.all.last?.headers["Authorization"] == "Bearer \(Self.secret)")
+        let go =
+            "touch /tmp/go; for i in $(seq 600); do [ -e /tmp/said ] && break; sleep 0.1; done; cat /tmp/said /tmp/error"
+        let said = try await martlet.exec(child, "sh", "-c", go)
+        #expect(said.text == "reached\n", "\(said.errorText)")
+
+        let own = "cat /usr/local/share/ca-certificates/martlet.crt; grep -c BEGIN /etc/ssl/certs/ca-certificates.crt"
+        let trusted = try await martlet.exec(parent, "sh", "-c", own).text
+        let childs = try await martlet.exec(child, "sh", "-c", own).text
+        #expect(trusted != childs && trusted.split(separator: "\n").last == childs.split(separator: "\n").last)
+        let authorities = "\(martlet.home.path)/authorities"
+        #expect(Set(Files.list(authorities)) == ["\(parent.id).pem", "\(child.id).pem"])
+        try await martlet.martlet(["kill", child.id])
+        #expect(Files.list(authorities) == ["\(parent.id).pem"])
     }
 
     @Test func `is given them by the command line`() async throws {

@@ -1,5 +1,7 @@
 import Glibc
 import Linux
+import Records
+import Snapshots
 import Testing
 
 /// The memory of a machine, as the host sees it.
@@ -30,7 +32,7 @@ enum Memory {
         return false
     }
 
-    private static func holds(_ wanted: [UInt8], _ bytes: UnsafeRawBufferPointer) -> Bool {
+    static func holds(_ wanted: [UInt8], _ bytes: UnsafeRawBufferPointer) -> Bool {
         guard var start = bytes.baseAddress else { return false }
         let end = start + bytes.count - wanted.count
         while start <= end, let found = memchr(start, Int32(wanted[0]), end - start + 1) {
@@ -38,5 +40,32 @@ enum Memory {
             start = UnsafeRawPointer(found) + 1
         }
         return false
+    }
+}
+
+/// What is saved of a sandbox that rests, with its pages as they were in its memory.
+enum SavedFiles {
+    /// Which of the texts stand in some file of it.
+    static func found(_ texts: [String], of id: String, in home: Home) throws -> Set<String> {
+        let store = SnapshotStore(home)
+        let saved = try #require(store.ids().filter { $0.hasPrefix("\(id).") }.last)
+        let folder = "\(home.snapshots)/saved/\(saved)"
+        var found: Set<String> = []
+        func look(_ bytes: UnsafeRawBufferPointer) {
+            for text in texts where !found.contains(text) && Memory.holds(Array(text.utf8), bytes) {
+                found.insert(text)
+            }
+        }
+        for name in Files.list(folder) {
+            if name.hasPrefix("pages") { try PageFile("\(folder)/\(name)").forEachBlock { look($1) } }
+            let bytes = try Files.read("\(folder)/\(name)")
+            bytes.withUnsafeBytes { look($0) }
+        }
+        return found
+    }
+
+    static func compress(of id: String, in home: Home) async throws {
+        let store = SnapshotStore(home)
+        for saved in store.ids() where saved.hasPrefix("\(id).") { try await store.compress(saved) }
     }
 }

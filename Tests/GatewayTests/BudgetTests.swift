@@ -185,6 +185,39 @@ import Wire
         }
     }
 
+    /// It was asked not to be, so nobody can be fooled by it: it counts as all that was set aside for it.
+    @Test func `counts an answer that came compressed all the same`() async throws {
+        let packed: [UInt8] = [31, 139, 8, 0, 0, 0, 0, 0, 0, 3, 171, 174, 5, 0]
+        try await Gate.with(budgetUSD: 5) { exchange in
+            #expect(exchange.request.headers["Accept-Encoding"] == "identity")
+            try await exchange.respond(200, ["Content-Encoding": "gzip"], body: packed)
+        } _: { gate in
+            var message = gate.message
+            message.headers["Accept-Encoding"] = "gzip"
+            let answer = try await gate.client.send(message, body: .bytes(Array(Self.body(900).utf8)))
+            #expect(answer.head.headers["Content-Encoding"] == "gzip" && answer.body == packed)
+            let report = gate.endpoint.usage.report
+            #expect(report.outputTokens == 900 && report.inputTokens > 0 && report.requests == 1)
+            #expect(gate.endpoint.purse.ledger.spent(.run("r")).dollars > .zero)
+        }
+    }
+
+    @Test func `refuses a request that is compressed, which nobody could reckon`() async throws {
+        let asked = Seen<RequestHead>()
+        try await Gate.with(budgetUSD: 5) { exchange in
+            asked.add(exchange.request)
+            try await exchange.respond(200, Self.json, body: Self.told(100, 20))
+        } _: { gate in
+            var message = gate.message
+            message.headers["Content-Encoding"] = "gzip"
+            let answer = try await gate.client.send(message, body: .bytes([31, 139, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0]))
+            #expect(answer.head.status == 400 && asked.all.isEmpty)
+            // Said to be, and plain: the upstream is not told so, and reads what was reckoned.
+            #expect(try await gate.client.send(message, body: .bytes(Array(Self.body(9).utf8))).head.status == 200)
+            #expect(asked.all.map { $0.headers["Content-Encoding"] } == [nil])
+        }
+    }
+
     @Test func `does not believe usage that the content belies`() async throws {
         let words = String(repeating: "word ", count: 4000)
         let delta = #"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"\#(words)"}}"#

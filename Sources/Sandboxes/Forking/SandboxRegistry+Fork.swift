@@ -156,6 +156,8 @@ extension SandboxRegistry {
 
         try await beforeStep(.identity)
         let line = GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections)
+        undo.add { [networks] in networks.removeAuthority(of: id) }
+        await introduceAuthorityIfItCan(of: record, below: parent.id, over: GuestLink(line, token: parent.token))
         try await renew(line, id, token, from: parent.token, machine)
 
         let stay = Stay(in: machine)

@@ -108,6 +108,8 @@ extension SandboxRegistry {
         var identity = GuestIdentity(fork: id, token: token)
         identity.envVars.merge(request.environment) { $1 }
         let news = identity
+        undo.add { [networks] in networks.removeAuthority(of: id) }
+        await introduceAuthorityIfItCan(of: record, over: GuestLink(line, token: before))
         _ = try await withDeadline(Self.renewalLimit) { try await line.renew(news, token: before) }
 
         let sandbox = Sandbox(record: record, template: snapshot.manifest, stay: stay, line: line, token: token)

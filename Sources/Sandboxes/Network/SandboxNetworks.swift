@@ -12,17 +12,14 @@ package final class SandboxNetwork: Sendable {
     private let nameLines = SandboxEgress.nameLines()
     /// Held while the policy is changed, so that record and connections end up with the same one.
     let changing = AsyncLock()
-    /// Gives certificates to the sandbox's own eyes.
-    let authority: @Sendable () throws -> SandboxAuthority
 
     init(
         _ record: SandboxRecord,
         _ settings: SandboxNetworks.Settings,
-        authorityFile: String,
+        authority: @escaping @Sendable () throws -> SandboxAuthority,
         note: @escaping @Sendable (EgressEvent) -> Void
     ) {
-        let kept = KeptAuthority(file: authorityFile)
-        authority = kept.authority
+        let kept = KeptAuthority(authority)
         let owner = record.owner
         let log = NetworkLog()
         self.log = log
@@ -65,18 +62,17 @@ extension SandboxEgress {
 
 /// A sandbox's authority, read or made when it is first needed.
 private final class KeptAuthority: Sendable {
-    private let file: String
+    private let find: @Sendable () throws -> SandboxAuthority
     private let kept = Mutex<SandboxAuthority?>(nil)
 
-    init(file: String) {
-        self.file = file
+    init(_ find: @escaping @Sendable () throws -> SandboxAuthority) {
+        self.find = find
     }
 
     func authority() throws -> SandboxAuthority {
         try kept.withLock { kept in
             if let kept { return kept }
-            try Files.makeDirectory(file.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" })
-            let authority = try SandboxAuthority(file: file)
+            let authority = try find()
             kept = authority
             return authority
         }
@@ -108,6 +104,7 @@ package final class SandboxNetworks: Sendable {
     package let settings: Settings
     private let networks = Mutex<[String: SandboxNetwork]>([:])
     private let authorities: String
+    private let making = Mutex(())
     private let note: @Sendable (EgressEvent) -> Void
 
     /// - Parameters:
@@ -119,14 +116,35 @@ package final class SandboxNetworks: Sendable {
         self.note = note
     }
 
-    func authorityFile(_ name: String) -> String { "\(authorities)/\(name).pem" }
+    private func authorityFile(_ id: String) -> String { "\(authorities)/\(id).pem" }
+
+    /// The authority of a sandbox; one that there is not yet is made.
+    ///
+    /// - Parameter parent: the sandbox that it is a fork of, while it is being made.
+    func authority(of id: String, below parent: String? = nil) throws -> SandboxAuthority {
+        // Two who make the first at once would each have their own.
+        try making.withLock { _ in
+            try Files.makeDirectory(authorities)
+            return try SandboxAuthority(file: authorityFile(id), below: parent.map { authorityFile($0) })
+        }
+    }
+
+    func removeAuthority(of id: String) {
+        try? Files.remove(authorityFile(id))
+    }
+
+    /// Removes what a crash left of sandboxes that are no more.
+    func sweepAuthorities(keeping ids: Set<String>) {
+        for name in Files.list(authorities) where name.hasSuffix(".pem") && !ids.contains(String(name.dropLast(4))) {
+            try? Files.remove("\(authorities)/\(name)")
+        }
+    }
 
     package func network(of sandbox: Sandbox) -> SandboxNetwork {
         networks.withLock { networks in
             if let network = networks[sandbox.id] { return network }
             let record = sandbox.record
-            let file = authorityFile(record.authorityName)
-            let network = SandboxNetwork(record, settings, authorityFile: file, note: note)
+            let network = SandboxNetwork(record, settings, authority: { try self.authority(of: record.id) }, note: note)
             // Of one that ends nobody would forget it again.
             if sandbox.condition != nil { networks[sandbox.id] = network }
             return network
@@ -159,20 +177,23 @@ extension SandboxRegistry {
     /// Changes what a sandbox may reach; connections that are no longer allowed end.
     package func setEgress(_ policy: EgressPolicy, of sandbox: Sandbox) async throws {
         let network = networks.network(of: sandbox)
-        try await network.changing.withLock { [self, records, audits] in
-            if policy.opensRequests, !sandbox.record.egressPolicy.opensRequests {
-                guard sandbox.isRunning else {
-                    throw SandboxError(.paused, "The sandbox '\(sandbox.id)' is paused; rules are set while it runs")
-                }
-                try await introduceAuthority(to: sandbox, for: policy)
+        try await network.changing.withLock { [self] in
+            guard policy.opensRequests else { return try await put(policy, network, sandbox) }
+            // One that rests is told whom to trust when it goes on.
+            try await sandbox.turning.withLock {
+                if sandbox.isRunning { try await introduceAuthority(of: sandbox.id, for: policy, over: sandbox.link) }
+                try await put(policy, network, sandbox)
             }
-            guard sandbox.setEgress(policy) else {
-                throw SandboxError(.ended, "The sandbox '\(sandbox.id)' is ending")
-            }
-            network.egress.policy = policy
-            audits.note(sandbox.id, "network.policy", NetworkPolicy(policy).audit)
-            try await records.update(sandbox)
         }
+    }
+
+    private func put(_ policy: EgressPolicy, _ network: SandboxNetwork, _ sandbox: Sandbox) async throws {
+        guard sandbox.setEgress(policy) else {
+            throw SandboxError(.ended, "The sandbox '\(sandbox.id)' is ending")
+        }
+        network.egress.policy = policy
+        audits.note(sandbox.id, "network.policy", NetworkPolicy(policy).audit)
+        try await records.update(sandbox)
     }
 }
 
