@@ -101,7 +101,7 @@ let package = Package(
             "Sandboxes",
             [
                 "Linux", "HTTP", "RPC", "Machines", "Snapshots", "GuestLink", "Records", "Access", "Egress", "Audit",
-                "TLS", "Wire",
+                "TLS", "ClaudeAgent", "Wire",
             ]
         ),
         module(
@@ -123,7 +123,7 @@ let package = Package(
             "Runs",
             [
                 "Linux", "HTTP", "Wire", "RPC", "Schemas", "MCP", "Machines", "GuestLink", "Sandboxes", "Gateway",
-                "Egress", "Records", "Cassettes", "Volumes", "Access",
+                "Egress", "Records", "Cassettes", "Volumes", "Access", "ClaudeAgent",
             ]
         ),
         module("Router", ["Linux", "HTTP", "TLS", "RPC", "Wire", "GuestLink", "Sandboxes"]),
@@ -199,7 +199,10 @@ let package = Package(
         tests("RPCTests", ["RPC", "HTTP", "Linux", "Wire"]),
         tests(
             "GuestAgentTests",
-            ["CLinux", "GuestAgent", "GuestLink", "Linux", "HTTP", "WebSockets", "RPC", "Wire"]
+            [
+                "CLinux", "GuestAgent", "GuestLink", "Sandboxes", "ClaudeAgent", "Linux", "HTTP", "WebSockets", "RPC",
+                "Wire",
+            ]
         ),
         tests(
             "RouterTests",
@@ -217,7 +220,10 @@ let package = Package(
         tests("MCPGatewayTests", ["MCPGateway", "Linux", "HTTP", "Wire"]),
         tests("MCPTests", ["MCP", "Schemas", "HTTP", "Linux", "Wire"]),
         tests("CommandsTests", ["Commands", "Arguments", "Linux", "HTTP", "RPC", "Wire", "Records", "QEMUMachines"]),
-        tests("RunsTests", ["Runs", "Sandboxes", "GuestLink", "Schemas", "MCP", "Records", "Linux", "Wire"]),
+        tests(
+            "RunsTests",
+            ["Runs", "ClaudeAgent", "Sandboxes", "GuestLink", "Schemas", "MCP", "Records", "Linux", "Wire"]
+        ),
         tests(
             "EndToEndTests",
             [

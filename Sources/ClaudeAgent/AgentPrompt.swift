@@ -11,6 +11,11 @@ public struct AgentPrompt: Sendable, Hashable, ExpressibleByStringInterpolation 
         content = .string(text)
     }
 
+    /// Several texts, which stay apart.
+    public init(texts: [String]) {
+        self.init(blocks: texts.map { ["type": "text", "text": .string($0)] })
+    }
+
     /// Blocks as the model's API has them: texts, images, documents.
     public init(blocks: [JSONValue]) {
         content = .array(blocks)

@@ -36,7 +36,11 @@ public final class AgentSession: Sendable {
     /// - Throws: ``AgentError``, with the program's own words where it has said any, such as that there is no session to resume.
     public static func open(_ options: AgentOptions = AgentOptions()) async throws -> AgentSession {
         let launch = try options.launch()
-        let process = try await options.place().start(launch)
+        return try await open(try await options.place().start(launch), options)
+    }
+
+    /// The same with a program that was just started, with ``AgentOptions/launch()``.
+    package static func open(_ process: any AgentProcess, _ options: AgentOptions) async throws -> AgentSession {
         let engine = AgentEngine(process, options)
         engine.start()
         do {

@@ -2,41 +2,38 @@ import FoundationEssentials
 import RPC
 import Wire
 
-/// Programs that were started before, and wait for what they are told.
+/// Programs that run already.
 extension GuestLink {
-    /// Joins the program with this tag: the events begin with all that it has written so far, if that is kept.
+    /// Joins a program: the events begin with all that it has written so far, if that is kept.
     package func join<Result: Sendable>(
-        _ tag: String,
+        _ process: ProcessSelector,
         _ handle: @Sendable @escaping (inout MessageReader<ProcessStreamEvent>) async throws -> Result
     ) async throws -> Result {
-        try await calls.stream(ConnectProcess.self, .init(process: ProcessSelector(tag: tag))) { events in
+        try await calls.stream(ConnectProcess.self, .init(process: process)) { events in
             try await handle(&events)
         }
     }
 
-    /// Writes to the standard input of the program with this tag.
-    package func write(_ bytes: [UInt8], to tag: String) async throws {
+    /// Writes to a program's standard input.
+    package func write(_ bytes: [UInt8], to process: ProcessSelector) async throws {
         var rest = bytes[...]
         while !rest.isEmpty {
             let part = rest.prefix(512 * 1024)
             rest = rest.dropFirst(part.count)
             _ = try await calls.call(
                 SendProcessInput.self,
-                .init(process: ProcessSelector(tag: tag), input: ProcessInput(stdin: Data(part)))
+                .init(process: process, input: ProcessInput(stdin: Data(part)))
             )
         }
     }
 
-    /// Says the end of its standard input.
-    package func closeInput(of tag: String) async throws {
-        _ = try await calls.call(CloseProcessInput.self, .init(process: ProcessSelector(tag: tag)))
+    /// Says the end of a program's standard input.
+    package func closeInput(of process: ProcessSelector) async throws {
+        _ = try await calls.call(CloseProcessInput.self, .init(process: process))
     }
 
-    /// Kills it, with all that it has started.
-    package func kill(_ tag: String) async throws {
-        _ = try await calls.call(
-            SignalProcess.self,
-            .init(process: ProcessSelector(tag: tag), signal: "SIGNAL_SIGKILL")
-        )
+    /// Sends a signal, by its name in the protocol, such as `SIGNAL_SIGKILL`.
+    package func signal(_ process: ProcessSelector, _ signal: String) async throws {
+        _ = try await calls.call(SignalProcess.self, .init(process: process, signal: signal))
     }
 }

@@ -99,7 +99,7 @@ package struct GuestLink: Sendable {
             spool: command.spool ? true : nil,
             service: command.isService ? true : nil
         )
-        let (calls, input) = (calls, command.input)
+        let input = command.input
         return try await calls.stream(StartProcess.self, request, headers: headers) { events in
             if let input, !openInput {
                 guard let first = try await events.next(), let pid = first.event.start?.pid else {
@@ -107,7 +107,7 @@ package struct GuestLink: Sendable {
                 }
                 // Fed while its output is read: a program may write before it has read all.
                 return try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask { try await Self.feed(input, to: pid, calls) }
+                    group.addTask { try await feed(input, to: ProcessSelector(pid: pid)) }
                     var events = events
                     let result = try await handle(&events)
                     group.cancelAll()
@@ -119,19 +119,10 @@ package struct GuestLink: Sendable {
     }
 
     /// A program may end before it has read its input; then there is nobody to write to, which is no error.
-    private static func feed(_ input: [UInt8], to pid: UInt32, _ calls: CallClient) async throws {
-        let process = ProcessSelector(pid: pid)
+    private func feed(_ input: [UInt8], to process: ProcessSelector) async throws {
         do {
-            var rest = input[...]
-            while !rest.isEmpty {
-                let part = rest.prefix(512 * 1024)
-                rest = rest.dropFirst(part.count)
-                _ = try await calls.call(
-                    SendProcessInput.self,
-                    .init(process: process, input: ProcessInput(stdin: Data(part)))
-                )
-            }
-            _ = try await calls.call(CloseProcessInput.self, .init(process: process))
+            try await write(input, to: process)
+            try await closeInput(of: process)
         } catch is CallError {
         }
     }
@@ -169,10 +160,6 @@ package struct GuestLink: Sendable {
             }
             throw CallError(.dataLoss, "The guest's stream ended before the process did")
         }
-    }
-
-    package func signal(_ pid: UInt32, _ signal: String) async throws {
-        _ = try await call(SignalProcess.self, .init(process: ProcessSelector(pid: pid), signal: signal))
     }
 
     // MARK: Files

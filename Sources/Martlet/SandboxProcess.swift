@@ -1,6 +1,5 @@
 import ClaudeAgent
 import Linux
-import Synchronization
 import Terminals
 import Wire
 
@@ -85,6 +84,9 @@ final class SandboxProcess: AgentProcess {
         errors.finish()
     }
 
+    /// The sandbox does, see ``SandboxTransport``.
+    var keepsOutput: Bool { true }
+
     func readOutput() async throws -> [UInt8] { try await output.next() }
     func readErrors() async throws -> [UInt8] { try await errors.next() }
     func write(_ bytes: [UInt8]) async throws { try await program.write(bytes) }
@@ -110,49 +112,6 @@ final class SandboxProcess: AgentProcess {
             await life.value
         }.value
         fail()
-    }
-}
-
-/// Bytes between two tasks. Whoever adds waits while much is there.
-private final class ByteQueue: Sendable {
-    private static let limit = 1024 * 1024
-
-    private let state = Mutex<(bytes: [UInt8], isFinished: Bool)>(([], false))
-    private let changes = Changes()
-
-    func add(_ bytes: [UInt8]) async throws {
-        while true {
-            let seen = changes.version
-            let isTaken = state.withLock { state in
-                guard state.bytes.count < Self.limit else { return false }
-                state.bytes += bytes
-                return true
-            }
-            if isTaken { return changes.announce() }
-            try await changes.wait(past: seen)
-        }
-    }
-
-    func finish() {
-        state.withLock { $0.isFinished = true }
-        changes.announce()
-    }
-
-    /// What is there, waiting for the first byte; an empty array is the end.
-    func next() async throws -> [UInt8] {
-        while true {
-            let seen = changes.version
-            let bytes: [UInt8]? = state.withLock { state in
-                if state.bytes.isEmpty { return state.isFinished ? [] : nil }
-                defer { state.bytes = [] }
-                return state.bytes
-            }
-            if let bytes {
-                changes.announce()
-                return bytes
-            }
-            try await changes.wait(past: seen)
-        }
     }
 }
 

@@ -1,25 +1,13 @@
-import GuestLink
+import ClaudeAgent
 import Sandboxes
 import Wire
 
-/// How Claude Code is started for one round: print mode, events as lines, the prompt from a file on standard input.
-///
-/// The prompt never meets a shell: the one that opens the file gets its name as an argument and executes the agent.
+/// How Claude Code is to work for one round of a run.
 struct AgentCommand: Sendable {
-    /// Where Martlet keeps its files in the guest, away from the agent's working directory.
-    static let directory = "/tmp/.martlet"
     static let server = WaitingAgent.server
 
-    enum Session: Sendable, Hashable {
-        case new(String)
-        case resumed(String)
-    }
-
     let options: RunOptions
-    let session: Session
-    let promptFile: String
-    let systemPromptFile: String?
-    let workingDirectory: String
+    let session: SessionChoice
     /// The names of the MCP servers outside that it gets.
     var servers: [String] = []
     /// What is left of the run's money.
@@ -29,36 +17,39 @@ struct AgentCommand: Sendable {
 
     var toolName: String { "mcp__\(Self.server)__\(options.toolName)" }
 
-    var arguments: [String] {
-        var arguments = ["--print", "--output-format", "stream-json", "--verbose"]
-        switch session {
-        case .new(let id): arguments += ["--session-id", id]
-        case .resumed(let id): arguments += ["--resume", id]
+    var agentOptions: AgentOptions {
+        AgentOptions { agent in
+            agent.session = session
+            agent.systemPrompt = .claudeCode(append: Self.systemPrompt(options))
+            agent.model = options.model
+            agent.maxTurns = maxTurns
+            agent.maxBudgetUSD = budgetUSD
+            // Only what this run brings along: servers that a project's files name are not started unasked.
+            agent.onlyGivenMCPServers = true
+            agent.mcpServers = mcpServers
+            if options.allowedTools.isEmpty {
+                agent.extraArguments = ["--dangerously-skip-permissions"]
+            } else {
+                agent.permissionMode = .dontAsk
+                agent.allowedTools =
+                    options.allowedTools + (options.schema == nil ? [] : [toolName]) + servers.map { "mcp__\($0)" }
+            }
+            agent.disallowedTools = options.disallowedTools
+            agent.environment = environment
         }
-        if let maxTurns { arguments += ["--max-turns", "\(maxTurns)"] }
-        if let budgetUSD { arguments += ["--max-budget-usd", "\(budgetUSD)"] }
-        if let model = options.model { arguments += ["--model=\(model)"] }
-        if let systemPromptFile { arguments += ["--append-system-prompt-file", systemPromptFile] }
-        // Only what this run brings along: servers that a project's files name are not started unasked.
-        arguments += ["--strict-mcp-config", "--mcp-config", mcpConfiguration]
-        if options.allowedTools.isEmpty {
-            arguments.append("--dangerously-skip-permissions")
-        } else {
-            let allowed =
-                options.allowedTools + (options.schema == nil ? [] : [toolName]) + servers.map { "mcp__\($0)" }
-            arguments += ["--permission-mode", "dontAsk", "--allowedTools"] + allowed
-        }
-        if !options.disallowedTools.isEmpty { arguments += ["--disallowedTools"] + options.disallowedTools }
-        return arguments
     }
 
-    private var mcpConfiguration: String {
-        var servers: [String: JSONValue] = [:]
-        if options.schema != nil {
-            servers[Self.server] = WaitingAgent.server(at: "\(Self.gateway)/mcp")
-        }
-        for name in self.servers { servers[name] = WaitingAgent.server(at: "\(Self.gateway)/mcp/\(name)") }
-        return (["mcpServers": .object(servers)] as JSONValue).text()
+    private var mcpServers: [String: MCPServer] {
+        var all: [String: MCPServer] = [:]
+        if options.schema != nil { all[Self.server] = .http("\(Self.gateway)/mcp") }
+        for name in servers { all[name] = .http("\(Self.gateway)/mcp/\(name)") }
+        return all
+    }
+
+    private var environment: [String: String] {
+        Self.environment
+            .merging(Self.runEnvironment) { $1 }
+            .merging(options.environment) { $1 }
     }
 
     static let gateway = "http://127.0.0.1:\(GuestProtocol.gatewayPort)"
@@ -75,21 +66,6 @@ struct AgentCommand: Sendable {
 
     /// What a run without a person needs besides: one result, tools at hand, failures that come soon.
     static let runEnvironment = WaitingAgent.environment
-
-    var command: GuestLink.Command {
-        var environment = Self.environment
-        for (name, value) in Self.runEnvironment { environment[name] = value }
-        for (name, value) in options.environment { environment[name] = value }
-        var command = GuestLink.Command(
-            "/bin/sh",
-            ["-c", "exec claude \"$@\" < \"$0\"", promptFile] + arguments,
-            environment: environment,
-            directory: workingDirectory
-        )
-        // A reader that falls behind must not make the agent lose its last lines.
-        command.spool = true
-        return command
-    }
 
     /// What the agent is told besides its task.
     static func systemPrompt(_ options: RunOptions) -> String? {

@@ -1,91 +1,55 @@
-import FoundationEssentials
+import ClaudeAgent
 import Gateway
-import Linux
-import RPC
+import Sandboxes
 import Wire
 
-/// Reads one round of an agent: keeps every line, understands those it knows, tells what a person wants to see.
-struct AgentReader {
-    /// A line longer than this is kept and not understood.
-    private static let lineLimit = 64 * 1024 * 1024
-
+/// Follows one round of an agent to its end, and tells what a person wants to see.
+struct AgentReader: Sendable {
     let record: AgentRecord
-    let output: Descriptor
+    let transcript: TranscriptFile
     let endpoint: GuestGateway.Opening
     let schema: ResultSchema?
     let tell: @Sendable (RunEvent) async throws -> Void
-    private var lines = LineSplitter()
-    /// Called when the agent has said what came of its turn.
-    private var atResult: (@Sendable () async -> Void)?
-    private var errorTail: [UInt8] = []
 
-    init(
-        record: AgentRecord,
-        output: Descriptor,
-        endpoint: GuestGateway.Opening,
-        schema: ResultSchema?,
-        tell: @escaping @Sendable (RunEvent) async throws -> Void
-    ) {
-        self.record = record
-        self.output = output
-        self.endpoint = endpoint
-        self.schema = schema
-        self.tell = tell
-    }
-
-    /// Has it read on behind `lines`, and say the end when the agent has had its turn.
-    mutating func goOn(after lines: LineSplitter, atResult: @Sendable @escaping () async -> Void) {
-        self.lines = lines
-        self.atResult = atResult
-    }
-
-    /// Reads until the agent's process has ended.
-    mutating func read(_ events: inout MessageReader<ProcessStreamEvent>) async throws -> RoundEnd {
-        while let message = try await events.next() {
-            if let start = message.event.start { record.change { $0.processID = start.pid } }
-            if let data = message.event.data {
-                if let bytes = data.stdout {
-                    for line in lines.add(Array(bytes)) { try await take(line) }
-                    guard lines.pendingCount <= Self.lineLimit else {
-                        throw CallError(
-                            .resourceExhausted,
-                            "Claude Code wrote a line longer than \(Self.lineLimit) bytes"
-                        )
-                    }
-                }
-                if let bytes = data.stderr { errorTail = Array((errorTail + Array(bytes)).suffix(2000)) }
-            }
-            if message.event.keepalive != nil { try await tell(.keepalive) }
-            if let end = message.event.end {
-                record.change { $0.processID = nil }
-                // What came without a line end was cut; it is kept as it is.
-                if let rest = lines.finish() { try await take(rest) }
-                let status =
-                    (end.exitCode ?? 0) == 0 && end.exited != false
-                    ? nil : end.error ?? end.status ?? "exit status \(end.exitCode ?? 0)"
-                let tail = String(decoding: errorTail, as: UTF8.self)
-                return RoundEnd(record.work.transcript.ending, status: status, errorTail: Self.trimmed(tail))
-            }
+    /// Gives the agent what it is to do, and reads until its program has ended.
+    ///
+    /// - Throws: what broke around the agent. What the agent itself did wrong is the end of the round.
+    func read(_ prompt: AgentPrompt, _ agent: GuestSession) async throws -> RoundEnd {
+        do {
+            try await agent.session.send(prompt)
+            agent.session.endWhenSettled()
+            for try await message in agent.session.messages { try await take(message) }
+            try transcript.check()
+            return RoundEnd(record.work.transcript.ending, nil, words: agent.program.ending?.words)
+        } catch let error as AgentError {
+            await agent.session.abandon()
+            return try end(error, agent.program.ending?.words)
+        } catch {
+            // Nobody listens to it any more; its guest may live on, and its files are about to be looked at.
+            await agent.session.abandon()
+            throw error
         }
-        throw CallError(.dataLoss, "The guest's stream ended before Claude Code did")
     }
 
-    private mutating func take(_ line: [UInt8]) async throws {
-        try output.writeAll(line + [0x0A])
-        guard let event = try? JSONValue(parsing: line) else { return }
-        let notes = record.change { $0.transcript.add(event) }
-        try await tell(.agent(event))
+    /// What an agent's failure means for the round.
+    func end(_ error: AgentError, _ words: String?) throws -> RoundEnd {
+        if error.code == .connectionLost { throw error.cause ?? error }
+        return RoundEnd(record.work.transcript.ending, error, words: words)
+    }
+
+    private func take(_ message: AgentMessage) async throws {
+        try transcript.check()
+        guard message.isShown else { return }
+        if message.raw["type"] != nil { try await tell(.agent(message.raw)) }
         for attempt in schema?.untold() ?? [] { try await tell(.attempt(attempt)) }
+        let notes = AgentTranscript.notes(on: message)
         for note in notes {
             switch note {
             case .tool(let name, let detail): try await tell(.progress(progress(tool: name, detail: detail)))
             case .retry(let text): try await tell(.warning(text))
             }
         }
-        if event["type"]?.string == "result" { await atResult?() }
-        if notes.isEmpty, event["type"]?.string == "assistant" {
-            try await tell(.progress(progress(tool: nil, detail: nil)))
-        }
+        if notes.isEmpty, case .assistant = message { try await tell(.progress(progress(tool: nil, detail: nil))) }
     }
 
     private func progress(tool: String?, detail: String?) -> RunEvent.Progress {
@@ -98,8 +62,17 @@ struct AgentReader {
             detail: detail
         )
     }
+}
 
-    private static func trimmed(_ text: String) -> String {
-        String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
+extension AgentMessage {
+    /// Whether it is one of those that Claude Code writes for whoever reads along, and not for the program that drives it.
+    var isShown: Bool {
+        switch self {
+        case .state, .promptState: false
+        case .started, .status, .assistant, .user, .partial, .result, .task, .hook, .retry, .permissionDenied,
+            .rateLimit,
+            .unknown:
+            true
+        }
     }
 }

@@ -6,8 +6,6 @@ struct AgentWork: Sendable {
     var transcript = AgentTranscript()
     var verdict = Verdict(outcome: .noResult)
     var result: JSONValue?
-    /// The agent's process in the guest, while it runs.
-    var processID: UInt32?
     /// Why the one that waited could not be used.
     var agentFault: String?
     var agentMilliseconds = 0

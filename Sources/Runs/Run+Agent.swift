@@ -1,6 +1,5 @@
+import ClaudeAgent
 import Gateway
-import Glibc
-import GuestLink
 import Linux
 import Sandboxes
 import Wire
@@ -52,6 +51,9 @@ extension Run {
         return schema.attempts().last(where: \.isValid)?.round == 0 ? .valid : .repaired
     }
 
+    /// How often a caller whose connection is quiet hears that the run goes on.
+    private static let keepalivePause = Duration.seconds(60)
+
     /// Races the agent against the run's time, and against the end of its machine.
     private func withAgentDeadline(_ sandbox: Sandbox, _ body: @Sendable @escaping () async throws -> Void) async throws
     {
@@ -63,6 +65,12 @@ extension Run {
             group.addTask {
                 _ = try await sandbox.ended.value()
                 return false
+            }
+            group.addTask {
+                while true {
+                    try await EventLoop.shared.sleep(for: Self.keepalivePause)
+                    try await tell(.keepalive)
+                }
             }
             defer { group.cancelAll() }
             let isDone: Bool
@@ -93,26 +101,26 @@ extension Run {
         _ waiting: AgentPlace.State,
         _ findings: Workspace.Findings
     ) async throws {
-        let output = try Descriptor.open(store.transcript(id), O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
-        var prompt = Array(options.prompt)
-        var session = AgentCommand.Session.new(Random.uuid())
+        let transcript = try TranscriptFile(store.transcript(id), record)
+        let reader = AgentReader(
+            record: record,
+            transcript: transcript,
+            endpoint: endpoint,
+            schema: schema,
+            tell: tell
+        )
+        var prompt = AgentPrompt(String(decoding: options.prompt, as: UTF8.self))
+        var session = SessionChoice.named(Random.uuid())
         if let previous = previous?.sessionID { session = .resumed(previous) }
         let clock = ContinuousClock()
         for round in 0...max(0, options.repairAttempts) {
             let start = clock.now
             try await tell(.step(.init(step: .agent, milliseconds: nil, detail: round == 0 ? nil : "repair \(round)")))
             schema?.beginRound()
+            record.change { $0.transcript.beginRound() }
             var end: RoundEnd?
-            if round == 0, waiting != .none {
-                record.change { $0.transcript.beginRound() }
-                let reader = AgentReader(record: record, output: output, endpoint: endpoint, schema: schema, tell: tell)
-                end = try await endingAgent(of: sandbox, record) {
-                    try await runWaitingAgent(waiting, findings, sandbox, reader)
-                }
-            }
-            if end == nil {
-                end = try await runAgent(round, prompt, session, sandbox, workspace, endpoint, record, output)
-            }
+            if round == 0, waiting != .none { end = try await runWaitingAgent(waiting, findings, sandbox, reader) }
+            if end == nil { end = try await runAgent(round, prompt, session, sandbox, workspace, reader) }
             guard let end else { return }
             let milliseconds = Int((clock.now - start) / .milliseconds(1))
             let (result, verdict) = judge(round, end, endpoint)
@@ -127,7 +135,7 @@ extension Run {
             guard let reason = work.verdict.repair, round < options.repairAttempts, let id = work.transcript.sessionID
             else { break }
             if let limit = options.maxTurns, work.transcript.turns >= limit { break }
-            prompt = Array(reason.utf8)
+            prompt = AgentPrompt(reason)
             session = .resumed(id)
         }
     }
@@ -155,71 +163,31 @@ extension Run {
         return (accepted, verdict)
     }
 
+    /// Starts an agent for the round, and lets it work to its end.
     private func runAgent(
         _ round: Int,
-        _ prompt: [UInt8],
-        _ session: AgentCommand.Session,
+        _ prompt: AgentPrompt,
+        _ session: SessionChoice,
         _ sandbox: Sandbox,
         _ workspace: Workspace,
-        _ endpoint: GuestGateway.Opening,
-        _ record: AgentRecord,
-        _ output: Descriptor
+        _ reader: AgentReader
     ) async throws -> RoundEnd {
-        let promptFile = "\(AgentCommand.directory)/prompt-\(round).txt"
-        try await sandbox.link.writeFile(prompt, to: promptFile, user: Workspace.user)
-        var systemPromptFile: String?
-        if let text = AgentCommand.systemPrompt(options) {
-            let path = "\(AgentCommand.directory)/system-prompt.txt"
-            try await sandbox.link.writeFile(Array(text.utf8), to: path, user: Workspace.user)
-            systemPromptFile = path
-        }
-        let spent = endpoint.usage.costUSD ?? 0
+        let spent = reader.endpoint.usage.costUSD ?? 0
         let command = AgentCommand(
             options: options,
             session: session,
-            promptFile: promptFile,
-            systemPromptFile: systemPromptFile,
-            workingDirectory: workspace.path,
             servers: serverPlans?.names ?? [],
             budgetUSD: round == 0 ? options.maxCostUSD.map { max(0.000001, $0 - spent) } : nil,
-            maxTurns: options.maxTurns.map { max(1, $0 - record.work.transcript.turns) }
+            maxTurns: options.maxTurns.map { max(1, $0 - reader.record.work.transcript.turns) }
         )
-        record.change { $0.transcript.beginRound() }
-        let (tell, schema) = (tell, schema)
-        return try await endingAgent(of: sandbox, record) {
-            try await sandbox.link.start(withUser(command.command)) { events in
-                var reader = AgentReader(record: record, output: output, endpoint: endpoint, schema: schema, tell: tell)
-                return try await reader.read(&events)
-            }
-        }
-    }
-
-    private func endingAgent<Result>(
-        of sandbox: Sandbox,
-        _ record: AgentRecord,
-        _ body: () async throws -> Result
-    ) async throws -> Result {
+        var agentOptions = command.agentOptions
+        agentOptions.listener = reader.transcript
+        let agent: GuestSession
         do {
-            return try await body()
-        } catch {
-            await endAgent(of: sandbox, record)
-            throw error
+            agent = try await .starting(in: sandbox.link, user: Workspace.user, directory: workspace.path, agentOptions)
+        } catch let error as AgentError {
+            return try reader.end(error, nil)
         }
-    }
-
-    /// Ends an agent that nobody listens to any more: its guest may live on, and its files are about to be looked at.
-    private func endAgent(of sandbox: Sandbox, _ record: AgentRecord) async {
-        guard sandbox.isRunning, let pid = record.change({ $0.processID.take() }) else { return }
-        // In a task of its own: that the run was cancelled is why the agent must end.
-        let link = sandbox.link
-        await Task {
-            try? await withDeadline(.seconds(5)) { try await link.signal(pid, "SIGNAL_SIGKILL") }
-        }.value
-    }
-
-    private func withUser(_ command: GuestLink.Command) -> GuestLink.Command {
-        var command = command
-        command.user = Workspace.user
-        return command
+        return try await reader.read(prompt, agent)
     }
 }

@@ -1,3 +1,4 @@
+import ClaudeAgent
 import Gateway
 import GuestLink
 import Linux
@@ -28,7 +29,11 @@ extension Run {
         progress.report.agentWaited = reason == nil
         progress.report.whyNotWaited = reason
         guard reason != nil, state != .none else { return state }
-        try? await sandbox.link.kill(WaitingAgent.tag)
+        await Task {
+            try? await withDeadline(.seconds(5)) {
+                try await sandbox.link.signal(ProcessSelector(tag: WaitingAgent.tag), "SIGNAL_SIGKILL")
+            }
+        }.value
         return .none
     }
 
@@ -41,41 +46,44 @@ extension Run {
         _ sandbox: Sandbox,
         _ reader: AgentReader
     ) async throws -> RoundEnd? {
+        let servers = serverPlans?.names ?? []
         let (link, hasTool, prompt) = (sandbox.link, schema != nil, String(decoding: options.prompt, as: UTF8.self))
-        let (record, servers) = (reader.record, serverPlans?.names ?? [])
         let variables = Array("export E2B_SANDBOX_ID='\(sandbox.id)'\n".utf8)
-        let end: RoundEnd? = try await WaitingAgent.converse(with: link) { talk in
-            do {
-                let waiting = talk
-                talk = try await withDeadline(Self.patience) {
-                    var talk = waiting
-                    try await link.writeFile(variables, to: WaitingAgent.variablesFile, user: Workspace.user)
-                    if hasTool || !servers.isEmpty {
-                        try await talk.offer(hasTool: hasTool, servers: servers)
-                    } else {
-                        try await talk.catchUp()
-                    }
-                    // Each run has a session of its own, and no two have the same.
-                    if state == .started {
-                        try await talk.renewRandomness()
-                        try await talk.forget()
-                    }
-                    return talk
-                }
-            } catch let error where !Task.isCancelled {
-                record.change { $0.agentFault = "\(error)" }
-                return nil
+        var agentOptions = AgentOptions()
+        agentOptions.listener = reader.transcript
+        reader.transcript.setOpen(false)
+        defer { reader.transcript.setOpen(true) }
+        let agent: GuestSession
+        do {
+            agent = try await withDeadline(Self.patience) { [agentOptions] in try await .taking(in: link, agentOptions)
             }
-            let pid = talk.processID
-            record.change { $0.processID = pid }
-            try await talk.say((findings.isRepository ? [] : [Self.repositoryNote]) + [prompt])
-            var reader = reader
-            reader.goOn(after: talk.lines) { try? await link.closeInput(of: WaitingAgent.tag) }
-            var events = talk.events
-            return try await reader.read(&events)
+        } catch let error where !Task.isCancelled {
+            reader.record.change { $0.agentFault = "\(error)" }
+            return nil
         }
-        if end == nil { try? await link.kill(WaitingAgent.tag) }
-        return end
+        do {
+            try await withDeadline(Self.patience) {
+                let session = agent.session
+                try await link.writeFile(variables, to: WaitingAgent.variablesFile, user: Workspace.user)
+                let offers = hasTool || !servers.isEmpty
+                if offers { try await session.offer(hasTool: hasTool, servers: servers) }
+                // Each run has a session of its own, and no two have the same.
+                if state == .started {
+                    try await session.renewRandomness()
+                    try await session.forget()
+                }
+                // What it has said before, in its template and its pool, is no part of the run. Behind an answer it was read.
+                if offers, state == .rehearsed { session.forgetUnread() } else { try await session.catchUp() }
+            }
+        } catch {
+            await agent.session.abandon()
+            if Task.isCancelled { throw error }
+            reader.record.change { $0.agentFault = "\(error)" }
+            return nil
+        }
+        reader.transcript.setOpen(true)
+        let notes = findings.isRepository ? [] : [Self.repositoryNote]
+        return try await reader.read(AgentPrompt(texts: notes + [prompt]), agent)
     }
 
     /// When it looked at its directory that was one.

@@ -86,9 +86,10 @@ package final class RunRegistry: Sendable {
         initial.resumedFrom = previous?.id
         let report = initial
         try await store.insert(report)
-        // Nobody left to tell is the same as being told to stop.
+        // Nobody left to tell is the same as being told to stop. One event at a time: several tasks of a run tell.
+        let telling = AsyncLock()
         let tellOrStop: @Sendable (RunEvent) async throws -> Void = { event in
-            do { try await tell(event) } catch { throw CancellationError() }
+            do { try await telling.withLock { try await tell(event) } } catch { throw CancellationError() }
         }
         let makeRun = { @Sendable (id: String, options: RunOptions, schema: ResultSchema?, start: Run.Start?) in
             Run(

@@ -1,3 +1,4 @@
+import ClaudeAgent
 import Wire
 
 /// How one round of an agent ended.
@@ -9,37 +10,53 @@ enum RoundEnd: Sendable, Hashable {
     case refused(String)
     case failed(RunReport.Failure)
 
-    /// Judges by what the agent wrote last; its exit status alone proves nothing.
+    /// Judges by what the agent's session came to.
     ///
     /// - Parameters:
-    ///   - ending: the last `result` event, nil when there was none.
-    ///   - status: how the process ended, in words; nil for success.
-    ///   - errorTail: the last of its standard error.
-    init(_ ending: AgentTranscript.Ending?, status: String?, errorTail: String) {
-        guard let ending else {
-            let reason = errorTail.isEmpty ? "it said nothing about why" : "it said: \(errorTail)"
-            self = .failed(
-                RunReport.Failure(
-                    code: "agent_ended_early",
-                    message: "Claude Code ended without a result (\(status ?? "exit status 0")); \(reason)"
-                )
-            )
+    ///   - ending: the last result of the round, nil when there was none.
+    ///   - failure: what the program did wrong, by the session's own rule; nil when it did what it should.
+    ///   - words: how the program ended, in words; nil for success.
+    init(_ ending: ResultMessage?, _ failure: AgentError?, words: String?) {
+        guard failure == nil, let ending else {
+            self = .failed(Self.failure(failure ?? AgentError(.noResult, "Claude Code ended without a result"), words))
             return
         }
         switch ending.subtype {
-        case "error_max_turns": self = .maxTurns
-        case "error_max_budget_usd": self = .budget(nil)
-        case "success" where !ending.isError && ending.stopReason == "refusal": self = .refused(ending.text)
-        case "success" where !ending.isError: self = .finished(text: ending.text)
+        case .maxTurns: self = .maxTurns
+        case .maxBudget: self = .budget(nil)
+        case .success where !ending.isError:
+            self = ending.stopReason == "refusal" ? .refused(ending.text ?? "") : .finished(text: ending.text ?? "")
         default: self = .failed(Self.failure(ending))
         }
     }
 
-    private static func failure(_ ending: AgentTranscript.Ending) -> RunReport.Failure {
-        let words = ending.text.isEmpty ? ending.errors.joined(separator: "; ") : ending.text
-        guard let status = ending.apiStatus else {
+    private static func failure(_ error: AgentError, _ words: String?) -> RunReport.Failure {
+        let code =
+            switch error.code {
+            case .noResult, .exited: "agent_ended_early"
+            case .outputCut: "agent_output_cut"
+            case .silent, .startupTimedOut: "agent_silent"
+            case .lineTooLong: "agent_line_too_long"
+            case .launchFailed: "agent_not_started"
+            default: "agent_error"
+            }
+        var message = error.message
+        if let cause = error.cause { message += ": \(cause)" }
+        if let words { message += " (\(words))" }
+        // A program that was ended here has nothing to say about why.
+        if error.code == .noResult || error.code == .exited, error.errorText.isEmpty {
+            message += "; it said nothing about why"
+        }
+        if !error.errorText.isEmpty { message += "; it said: \(error.errorText.suffix(2000))" }
+        return RunReport.Failure(code: code, message: message)
+    }
+
+    private static func failure(_ ending: ResultMessage) -> RunReport.Failure {
+        let text = ending.text ?? ""
+        let words = text.isEmpty ? ending.errors.joined(separator: "; ") : text
+        guard let status = ending.apiErrorStatus else {
             // An error of a round that was carried to its end comes as 'success', which helps nobody.
-            let kind = ending.subtype == "success" ? "" : " (\(ending.subtype))"
+            let kind = ending.subtype == .success ? "" : " (\(ending.subtype.rawValue))"
             return RunReport.Failure(code: "agent_error", message: "Claude Code failed\(kind): \(words)")
         }
         let advice =

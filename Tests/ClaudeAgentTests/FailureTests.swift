@@ -1,8 +1,9 @@
-import ClaudeAgent
 import Linux
 import Synchronization
 import Testing
 import Wire
+
+@testable import ClaudeAgent
 
 @Suite struct `a run that goes wrong` {
     @Test func `is a failure when the output is cut, although the exit status is 0`() async throws {
@@ -97,7 +98,8 @@ import Wire
             program.exit(.exited(0), closingOutput: false)
         }
         var options = program.options
-        options.limits.closing = .milliseconds(30)
+        // Time enough to read what was written before.
+        options.limits.closing = .milliseconds(500)
         #expect(try await query("Go", options: options).result().text == "done")
     }
 
@@ -142,6 +144,60 @@ import Wire
         var count = 0
         await #expect(throws: AgentError.self) { for try await _ in session.messages { count += 1 } }
         #expect(count == 9)
+    }
+
+    @Test func `waits for whoever takes slowly what is kept elsewhere`() async throws {
+        let count = 40
+        let program = try FakeProgram(keepsOutput: true) { program in
+            let prompt = try await program.begin()
+            for number in 0..<count {
+                let text = String(repeating: "x", count: 100_000)
+                try await program.say(["type": "noise", "number": .integer(Int64(number)), "text": .string(text)])
+            }
+            try await program.result("done", to: prompt)
+            program.exit(.exited(0))
+        }
+        var options = program.options
+        options.limits.unread = 1_000_000
+        let closing = Duration.milliseconds(300)
+        options.limits.closing = closing
+        let session = try await AgentSession.open(options)
+        try await session.send("Go")
+        session.endWhenSettled()
+        // It has written what there is room for, here and in its pipe, and stands still.
+        try await retrying(every: .milliseconds(5), for: .seconds(60)) {
+            session.engine.state.withLock { $0.isHeldUp } ? () : nil
+        }
+        // That it has ended may be known before all that it has written was read.
+        program.exit(.exited(0), closingOutput: false)
+        try await retrying(every: .milliseconds(5), for: .seconds(60)) {
+            ContinuousClock.now - session.engine.state.withLock { $0.quietSince } > closing * 3
+                ? () : nil
+        }
+        var numbers: [Int64] = []
+        for try await message in session.messages {
+            if let number = message.raw["number"]?.integer { numbers.append(number) }
+        }
+        #expect(numbers == (0..<Int64(count)).map { $0 })
+    }
+
+    @Test func `of whom nobody takes the answers is held up, and ends when it is given up`() async throws {
+        let program = try FakeProgram(keepsOutput: true) { program in
+            try await program.begin()
+            for number in 0... {
+                try await program.say([
+                    "type": "control_request", "request_id": .string("r\(number)"),
+                    "request": ["subtype": "can_use_tool", "tool_name": .string(String(repeating: "x", count: 5000))],
+                ])
+            }
+        }
+        let session = try await AgentSession.open(program.options)
+        try await session.send("Go")
+        try await retrying(every: .milliseconds(5), for: .seconds(60)) {
+            session.engine.state.withLock { $0.isHeldUp } ? () : nil
+        }
+        await session.abandon()
+        await #expect(throws: AgentError.self) { try await session.send("Again") }
     }
 
     @Test func `takes a line of 64 MiB`() async throws {

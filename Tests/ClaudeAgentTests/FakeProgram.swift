@@ -15,7 +15,8 @@ final class FakeProgram: AgentTransport {
     private let lines = Mutex<(LineSplitter, [[UInt8]])>((LineSplitter(), []))
     let launch = Latch<AgentLaunch>()
 
-    init(_ play: @escaping @Sendable (FakeProgram) async throws -> Void) throws {
+    /// - Parameter keepsOutput: whether its pipes count as a spool. To this program they are one: it waits for them.
+    init(keepsOutput: Bool = false, _ play: @escaping @Sendable (FakeProgram) async throws -> Void) throws {
         self.play = play
         let (stdin, stdout, stderr) = (try Descriptor.pipe(), try Descriptor.pipe(), try Descriptor.pipe())
         input = try Channel(stdin.reading)
@@ -24,7 +25,8 @@ final class FakeProgram: AgentTransport {
         process = FakeProcess(
             input: try Channel(stdin.writing),
             output: try Channel(stdout.reading),
-            errors: try Channel(stderr.reading)
+            errors: try Channel(stderr.reading),
+            keepsOutput: keepsOutput
         )
     }
 
@@ -130,11 +132,13 @@ private final class FakeProcess: AgentProcess {
     let terminated = Latch<Void>()
     let exited = Latch<AgentExit>()
     let onKill = Mutex<@Sendable () -> Void>({})
+    let keepsOutput: Bool
     private let input: Channel
     private let output: Channel
     private let errors: Channel
 
-    init(input: Channel, output: Channel, errors: Channel) {
+    init(input: Channel, output: Channel, errors: Channel, keepsOutput: Bool) {
+        self.keepsOutput = keepsOutput
         self.input = input
         self.output = output
         self.errors = errors

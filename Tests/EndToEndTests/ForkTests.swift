@@ -125,7 +125,7 @@ struct `a fork` {
                 await #expect(throws: (any Error).self) { try await stranger.run(.init("true")) }
                 let other = GuestLink(GuestLine(to: try #require(parent.stay).machine.agentAddress), token: child.token)
                 await #expect(throws: (any Error).self) { try await other.run(.init("true")) }
-                try await link.signal(process.pid ?? 0, "SIGNAL_SIGKILL")
+                try await link.signal(process, "SIGNAL_SIGKILL")
                 try await group.waitForAll()
             }
         }

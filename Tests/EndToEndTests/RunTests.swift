@@ -165,7 +165,8 @@ extension Martlet {
             #expect(report.model == "some-model")
             let transcript = String(decoding: try Files.read(try #require(report.transcript)), as: UTF8.self)
             for word in [
-                "hello  'world'", "--max-turns", "--append-system-prompt-file", "WebSearch", "--model=some-model",
+                "hello  'world'", "--max-turns=9", "--append-system-prompt=Be brief.", "WebSearch",
+                "--model=some-model",
             ] {
                 #expect(transcript.contains(word), "\(word)")
             }

@@ -1,3 +1,4 @@
+import ClaudeAgent
 import Testing
 import Wire
 
@@ -8,7 +9,11 @@ import Wire
     private func read(_ lines: [String]) throws -> (AgentTranscript, [AgentTranscript.Note]) {
         var transcript = AgentTranscript()
         var notes: [AgentTranscript.Note] = []
-        for line in lines { notes += transcript.add(try JSONValue(parsing: line)) }
+        for line in lines {
+            let message = AgentMessage(try JSONValue(parsing: line))
+            transcript.add(message)
+            notes += AgentTranscript.notes(on: message)
+        }
         return (transcript, notes)
     }
 
@@ -67,7 +72,7 @@ import Wire
             #"{"type":"result","subtype":"success","is_error":true,"api_error_status":529,"terminal_reason":"api_error","result":"Overloaded","session_id":"s","total_cost_usd":0}"#,
         ])
         #expect(transcript.turns == 0)
-        #expect(transcript.ending?.apiStatus == 529)
+        #expect(transcript.ending?.apiErrorStatus == 529)
         #expect(transcript.ending?.isError == true)
     }
 

@@ -1,9 +1,10 @@
+import ClaudeAgent
 import Testing
 import Wire
 
 @testable import Runs
 
-/// A `result` event of Claude Code, in the parts that matter.
+/// A result of Claude Code, in the parts that matter.
 private func ending(
     _ subtype: String = "success",
     isError: Bool = false,
@@ -11,31 +12,53 @@ private func ending(
     stopReason: String? = "end_turn",
     status: Int64? = nil,
     errors: [String] = []
-) -> AgentTranscript.Ending {
-    .init(subtype: subtype, isError: isError, text: text, stopReason: stopReason, apiStatus: status, errors: errors)
+) -> ResultMessage? {
+    let message = AgentMessage([
+        "type": "result", "subtype": .string(subtype), "is_error": .bool(isError), "result": .string(text),
+        "stop_reason": stopReason.map { .string($0) } ?? .null,
+        "api_error_status": status.map { .integer($0) } ?? .null,
+        "errors": .array(errors.map { .string($0) }),
+    ])
+    guard case .result(let result) = message else { return nil }
+    return result
+}
+
+/// A failure by the session's rule, with the program's last words.
+private func failed(_ code: AgentError.Code, errorText: String = "") -> AgentError {
+    var error = AgentError(code, "Claude Code failed")
+    error.errorText = errorText
+    return error
 }
 
 @Suite struct `the end of a round` {
-    @Test func `is what the last event says, whatever the exit status`() {
-        #expect(RoundEnd(ending(text: "Done."), status: nil, errorTail: "") == .finished(text: "Done."))
-        #expect(RoundEnd(ending(text: "Done."), status: "exit status 1", errorTail: "x") == .finished(text: "Done."))
-        #expect(RoundEnd(ending("error_max_turns", isError: true), status: "exit status 1", errorTail: "") == .maxTurns)
-        #expect(RoundEnd(ending("error_max_budget_usd", isError: true), status: nil, errorTail: "") == .budget(nil))
+    @Test func `is what the last result says`() {
+        #expect(RoundEnd(ending(text: "Done."), nil, words: nil) == .finished(text: "Done."))
+        #expect(RoundEnd(ending("error_max_turns", isError: true), nil, words: "exit status 1") == .maxTurns)
+        #expect(RoundEnd(ending("error_max_budget_usd", isError: true), nil, words: nil) == .budget(nil))
         #expect(
-            RoundEnd(ending(text: "I can not do that.", stopReason: "refusal"), status: nil, errorTail: "")
+            RoundEnd(ending(text: "I can not do that.", stopReason: "refusal"), nil, words: nil)
                 == .refused("I can not do that.")
         )
     }
 
-    @Test func `without an event is a failure that tells the program's last words`() {
-        #expect(failure(RoundEnd(nil, status: "signal: killed", errorTail: ""))?.code == "agent_ended_early")
-        #expect(failure(RoundEnd(nil, status: "signal: killed", errorTail: ""))?.message.contains("killed") == true)
-        #expect(
-            failure(RoundEnd(nil, status: "exit status 1", errorTail: "bad option"))?.message.contains("bad option")
-                == true
-        )
-        // A clean exit proves nothing.
-        #expect(failure(RoundEnd(nil, status: nil, errorTail: ""))?.code == "agent_ended_early")
+    @Test(arguments: [
+        (AgentError.Code.noResult, "agent_ended_early"), (.exited, "agent_ended_early"),
+        (.outputCut, "agent_output_cut"), (.silent, "agent_silent"), (.startupTimedOut, "agent_silent"),
+        (.lineTooLong, "agent_line_too_long"), (.launchFailed, "agent_not_started"), (.refused, "agent_error"),
+    ])
+    func `is a failure where the session says so, whatever the last result was`(error: AgentError.Code, code: String) {
+        #expect(failure(RoundEnd(nil, failed(error), words: nil))?.code == code)
+        #expect(failure(RoundEnd(ending(text: "Done."), failed(error), words: nil))?.code == code)
+    }
+
+    @Test func `in failure tells how the program ended, and its last words`() {
+        let killed = failure(RoundEnd(nil, failed(.exited), words: "signal: killed"))?.message ?? ""
+        #expect(killed.contains("killed") && killed.contains("nothing about why"))
+        let told =
+            failure(RoundEnd(nil, failed(.exited, errorText: "bad option"), words: "exit status 1"))?.message ?? ""
+        #expect(told.contains("exit status 1") && told.contains("bad option"))
+        // No result and no failure can not be; it would be one.
+        #expect(failure(RoundEnd(nil, nil, words: nil))?.code == "agent_ended_early")
     }
 
     @Test(arguments: [
@@ -43,18 +66,14 @@ private func ending(
         (400, "400"),
     ])
     func `names the model's refusal and what to do`(status: Int64, advice: String) {
-        let end = RoundEnd(ending(isError: true, text: "No.", status: status), status: "exit status 1", errorTail: "")
+        let end = RoundEnd(ending(isError: true, text: "No.", status: status), nil, words: "exit status 1")
         #expect(failure(end)?.code == "model_\(status)")
         #expect(failure(end)?.message.contains(advice) == true)
         #expect(failure(end)?.message.contains("No.") == true)
     }
 
     @Test func `tells an error of the agent itself`() {
-        let end = RoundEnd(
-            ending("error_during_execution", isError: true, errors: ["a", "b"]),
-            status: nil,
-            errorTail: ""
-        )
+        let end = RoundEnd(ending("error_during_execution", isError: true, errors: ["a", "b"]), nil, words: nil)
         #expect(failure(end)?.code == "agent_error")
         #expect(failure(end)?.message.contains("a; b") == true)
     }

@@ -32,6 +32,8 @@ final class AgentEngine: Sendable {
         var closing: Task<Void, Never>?
         /// Whether the program's streams were taken from it.
         var isReleased = false
+        /// Whether its output waits until there is room for it.
+        var isHeldUp = false
         var isOver = false
         var evidence = Evidence()
         var sessionID: String?
@@ -45,11 +47,13 @@ final class AgentEngine: Sendable {
     private let process: any AgentProcess
     private let writer: LineWriter
     private let answers: Answers
+    /// The answers that the program has not taken. It could ask on and on without taking any.
+    private let answering = Room(256)
 
     init(_ process: any AgentProcess, _ options: AgentOptions) {
         self.process = process
         self.options = options
-        queue = MessageQueue(limit: options.limits.unread)
+        queue = MessageQueue(limit: options.limits.unread, process.keepsOutput ? .waits : .fails)
         writer = LineWriter(process)
         answers = Answers(options)
     }
@@ -72,7 +76,10 @@ final class AgentEngine: Sendable {
                 let bytes = try await process.readOutput()
                 if bytes.isEmpty { break }
                 state.withLock { $0.quietSince = .now }
-                for line in try framer.add(bytes) { try take(line) }
+                for line in try framer.add(bytes) {
+                    try take(line)
+                    if process.keepsOutput { await waitForRoom() }
+                }
             }
         } catch {
             // If the streams were taken from it, the program has ended, and its output with it.
@@ -82,18 +89,37 @@ final class AgentEngine: Sendable {
             }
         }
         state.withLock { $0.evidence.cut = framer.rest }
+        if !framer.rest.isEmpty { options.listener?.hear(cut: framer.rest) }
         await finish(errors)
+    }
+
+    /// Holds up a program whose output is kept, while nobody takes its messages or it takes no answers.
+    private func waitForRoom() async {
+        guard queue.room.isFull || answering.isFull else { return }
+        state.withLock { $0.isHeldUp = true }
+        await queue.room.wait()
+        await answering.wait()
+        state.withLock { state in
+            state.isHeldUp = false
+            state.quietSince = .now
+        }
     }
 
     /// What the program started may hold its output open when it has ended itself; then nobody would see the end.
     private func releaseWhenEnded() async {
         guard (try? await process.exit()) != nil else { return }
-        _ = try? await within(options.limits.closing) { [ended] in try await ended.value() }
+        let limit = options.limits.closing
+        repeat {
+            _ = try? await within(limit) { [ended] in try await ended.value() }
+            // What it has written is still read, or waits for whoever takes the messages.
+        } while state.withLock { !$0.isOver && ($0.isHeldUp || ContinuousClock.now - $0.quietSince < limit) }
         await release()
     }
 
     private func release() async {
         state.withLock { $0.isReleased = true }
+        queue.dropExcess()
+        answering.open()
         await process.release()
     }
 
@@ -101,7 +127,9 @@ final class AgentEngine: Sendable {
         state.withLock { $0.evidence.note(line: line) }
         options.onOutputLine?(line)
         switch Incoming(line) {
-        case .message(let message): try take(message, size: line.count)
+        case .message(let message):
+            options.listener?.hear(message, line)
+            try take(message, size: line.count)
         case .request(let id, let body): answer(id, body)
         case .cancel(let id): state.withLock { $0.asked.removeValue(forKey: id) }?.cancel()
         case .response(let id, let result):
@@ -139,10 +167,12 @@ final class AgentEngine: Sendable {
     // MARK: Being asked
 
     private func answer(_ id: String, _ body: JSONValue) {
+        answering.enter()
         state.withLock { state in
             // A task of its own, so that a slow answer never keeps the output from being read. It ends by itself or with the
             // program; what it waits for is bounded.
             state.asked[id] = Task { [self] in
+                defer { answering.leave() }
                 var response: [String: JSONValue] = ["request_id": .string(id)]
                 do {
                     response["response"] = try await answers.answer(body)
@@ -165,27 +195,40 @@ final class AgentEngine: Sendable {
 
     /// Sends a request to the program and waits for the answer.
     func request(_ subtype: String, _ members: [String: JSONValue] = [:], limit: Duration?) async throws -> JSONValue {
-        let answer = OneShot<JSONValue>()
-        let id = state.withLock { state -> String? in
-            if state.isOver { return nil }
-            state.requestCount += 1
-            let id = "req_\(state.requestCount)_\(String(UInt32.random(in: .min ... .max), radix: 16))"
-            state.requests[id] = answer
-            return id
+        try await request([(subtype, members)], limit: limit)[0]
+    }
+
+    /// Sends several requests at once and waits for all answers.
+    func request(
+        _ requests: [(subtype: String, members: [String: JSONValue])],
+        limit: Duration?
+    ) async throws -> [JSONValue] {
+        var lines: [JSONValue] = []
+        var waiting: [(id: String, answer: OneShot<JSONValue>)] = []
+        try state.withLock { state in
+            if state.isOver { throw Self.closed }
+            for (subtype, members) in requests {
+                state.requestCount += 1
+                let id = "req_\(state.requestCount)_\(String(UInt32.random(in: .min ... .max), radix: 16))"
+                let answer = OneShot<JSONValue>()
+                state.requests[id] = answer
+                waiting.append((id, answer))
+                let body = members.merging(["subtype": .string(subtype)]) { _, subtype in subtype }
+                lines.append(["type": "control_request", "request_id": .string(id), "request": .object(body)])
+            }
         }
-        guard let id else { throw Self.closed }
-        let body = members.merging(["subtype": .string(subtype)]) { _, subtype in subtype }
         do {
-            return try await within(limit) { [writer] in
-                try await writer.write([
-                    "type": "control_request", "request_id": .string(id), "request": .object(body),
-                ])
-                return try await answer.value()
+            return try await within(limit) { [writer, lines, waiting] in
+                try await writer.write(lines)
+                var answers: [JSONValue] = []
+                for (_, answer) in waiting { answers.append(try await answer.value()) }
+                return answers
             }
         } catch {
-            state.withLock { $0.requests.removeValue(forKey: id) }?.resolve(.failure(error))
+            let abandoned = state.withLock { state in waiting.compactMap { state.requests.removeValue(forKey: $0.id) } }
+            for request in abandoned { request.resolve(.failure(error)) }
             guard error is TimedOut else { throw error }
-            throw AgentError(.unanswered, "Claude Code did not answer the request '\(subtype)'")
+            throw AgentError(.unanswered, "Claude Code did not answer the request '\(requests.last?.subtype ?? "")'")
         }
     }
 
@@ -257,11 +300,23 @@ final class AgentEngine: Sendable {
 
     /// Ends the program in steps, each with its time. Safe to call twice; returns when it is gone.
     func close() async {
+        await close { engine in await engine.endInSteps() }
+    }
+
+    /// Gives the program up at once: without its steps, what becomes of it is its transport's to say.
+    func abandon() async {
+        await close { engine in
+            await engine.release()
+            _ = try? await within(engine.options.limits.closing) { try await engine.ended.value() }
+        }
+    }
+
+    private func close(_ end: @escaping @Sendable (AgentEngine) async -> Void) async {
         let closing = state.withLock { state in
             if let closing = state.closing { return closing }
             state.verdict = state.verdict ?? .wanted
             // In a task of its own: closing is also what a cancelled task does last.
-            let closing = Task { await self.endInSteps() }
+            let closing = Task { await end(self) }
             state.closing = closing
             return closing
         }
@@ -270,6 +325,8 @@ final class AgentEngine: Sendable {
 
     private func endInSteps() async {
         let limit = options.limits.closing
+        queue.dropExcess()
+        answering.open()
         endInput()
         for signal in [nil, AgentSignal.terminate, .kill] {
             if let signal { await process.send(signal) }
@@ -289,7 +346,7 @@ final class AgentEngine: Sendable {
                     now: .now,
                     quiet: state.quietSince,
                     inputEnded: state.inputEnded,
-                    isAsked: !state.asked.isEmpty
+                    isAsked: !state.asked.isEmpty || state.isHeldUp
                 )
             }
             switch step {

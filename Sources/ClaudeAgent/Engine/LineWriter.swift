@@ -3,7 +3,7 @@ import Wire
 /// Writes lines to the program, one after the other, whoever they come from.
 final class LineWriter: Sendable {
     private enum Job: Sendable {
-        case line([UInt8], OneShot<Void>)
+        case lines([UInt8], OneShot<Void>)
         case end(OneShot<Void>)
     }
 
@@ -17,7 +17,7 @@ final class LineWriter: Sendable {
             var end: (any Error)?
             for await job in stream {
                 switch job {
-                case .line(let bytes, let done):
+                case .lines(let bytes, let done):
                     if let end {
                         done.resolve(.failure(end))
                         continue
@@ -41,8 +41,13 @@ final class LineWriter: Sendable {
     private static let ended = AgentError(.closed, "The session is closed; nothing can be sent to it")
 
     func write(_ value: JSONValue) async throws {
+        try await write([value])
+    }
+
+    /// Writes several lines at once.
+    func write(_ values: [JSONValue]) async throws {
         let done = OneShot<Void>()
-        if case .terminated = jobs.yield(.line(value.encoded() + [0x0A], done)) { throw Self.ended }
+        if case .terminated = jobs.yield(.lines(values.flatMap { $0.encoded() + [0x0A] }, done)) { throw Self.ended }
         try await done.value()
     }
 

@@ -1,11 +1,21 @@
 import Synchronization
 
-/// What was read from the program and not yet taken. Never slows the reader; it has a size beyond which the run fails instead.
+/// What was read from the program and not yet taken. It has a size beyond which the run fails, or its reader waits.
 final class MessageQueue: Sendable {
     enum Element: Sendable {
         case message(AgentMessage)
         /// The run has settled, as it stood after this many prompts.
         case settled(prompts: Int)
+    }
+
+    /// What becomes of messages for which there is no room.
+    enum Excess: Sendable {
+        /// The run fails.
+        case fails
+        /// They are kept, and whoever adds is to look at ``room`` before the next.
+        case waits
+        /// They are dropped: nobody wants them any more.
+        case isDropped
     }
 
     private typealias Waiter = CheckedContinuation<Element?, any Error>
@@ -14,17 +24,17 @@ final class MessageQueue: Sendable {
         /// In the order of arrival; those before `taken` are gone.
         var elements: [(element: Element, size: Int)] = []
         var taken = 0
-        var size = 0
+        var excess: Excess
         var end: Result<Void, AgentError>?
         /// In the order of arrival.
         var waiters: [(key: Int, waiter: Waiter)] = []
         var nextKey = 0
 
-        mutating func next() -> Result<Element?, any Error>? {
+        mutating func next(_ room: Room) -> Result<Element?, any Error>? {
             if taken < elements.count {
                 let (element, size) = elements[taken]
                 taken += 1
-                self.size -= size
+                room.leave(size)
                 if taken == elements.count || taken > 1000 {
                     elements.removeFirst(taken)
                     taken = 0
@@ -35,26 +45,49 @@ final class MessageQueue: Sendable {
         }
     }
 
-    private let limit: Int
-    private let state = Mutex(State())
+    /// The bytes that wait here. Its own lock is taken within this one's, never the other way round.
+    let room: Room
+    private let state: Mutex<State>
 
-    init(limit: Int) {
-        self.limit = limit
+    init(limit: Int, _ excess: Excess) {
+        room = Room(limit)
+        state = Mutex(State(excess: excess))
     }
 
     func add(_ element: Element, size: Int = 0) throws(AgentError) {
         let (waiter, isFull): (Waiter?, Bool) = state.withLock { state in
             if state.end != nil { return (nil, false) }
             if !state.waiters.isEmpty { return (state.waiters.removeFirst().waiter, false) }
-            if state.size + size > limit { return (nil, true) }
+            if !room.fits(size) {
+                switch state.excess {
+                case .fails: return (nil, true)
+                case .waits: break
+                case .isDropped: return (nil, false)
+                }
+            }
             state.elements.append((element, size))
-            state.size += size
+            room.enter(size)
             return (nil, false)
         }
         if isFull {
-            throw AgentError(.tooMuchUnread, "More than \(limit) bytes of messages wait and nobody takes them")
+            throw AgentError(.tooMuchUnread, "More than \(room.limit) bytes of messages wait and nobody takes them")
         }
         waiter?.resume(returning: element)
+    }
+
+    /// Keeps no more than there is room for, and lets nobody wait for that.
+    func dropExcess() {
+        state.withLock { $0.excess = .isDropped }
+        room.open()
+    }
+
+    /// Forgets what nobody took.
+    func forget() {
+        state.withLock { state in
+            for (_, size) in state.elements[state.taken...] { room.leave(size) }
+            state.elements = []
+            state.taken = 0
+        }
     }
 
     /// Says that nothing more comes. What is here is taken first.
@@ -88,7 +121,7 @@ final class MessageQueue: Sendable {
             try await withCheckedThrowingContinuation { waiter in
                 let result: Result<Element?, any Error>? = state.withLock { state in
                     if Task.isCancelled { return .failure(CancellationError()) }
-                    if let next = state.next() { return next }
+                    if let next = state.next(room) { return next }
                     state.waiters.append((key, waiter))
                     return nil
                 }

@@ -16,7 +16,7 @@ struct Patience: Sendable {
     /// - Parameters:
     ///   - quiet: since when nothing came from the program.
     ///   - inputEnded: since when it has no input; nil as long as it has.
-    ///   - isAsked: whether the program waits for an answer of ours.
+    ///   - isAsked: whether the program waits for something of ours.
     func step(
         _ progress: RunProgress,
         now: ContinuousClock.Instant,

@@ -19,6 +19,7 @@ public struct AgentLimits: Sendable, Hashable {
     public var callback: Duration? = .seconds(60 * 60)
     /// Bytes of one line of the program's output, which is one message. Read, it takes up to ten times the memory.
     public var line = 128 * 1024 * 1024
-    /// Bytes of messages that nobody took. The output is always read, since the program loses it otherwise.
+    /// Bytes of messages that nobody took. More of them fail the session, since the output must be read or the program loses
+    /// it; where the place of the program keeps its output, as a sandbox does, the reading waits instead.
     public var unread = 256 * 1024 * 1024
 }

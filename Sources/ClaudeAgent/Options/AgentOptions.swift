@@ -88,6 +88,16 @@ public struct AgentOptions: Sendable {
     public var onOutputLine: (@Sendable ([UInt8]) -> Void)?
     /// Called with each line of the program's standard error.
     public var onErrorLine: (@Sendable (String) -> Void)?
+    /// Told of each message when it is read, before anybody takes it.
+    package var listener: (any AgentListener)?
+}
+
+/// Hears what a program says at the moment in which it is read. It holds up the reading, so it has to be quick.
+package protocol AgentListener: Sendable {
+    /// - Parameter line: the message as it came, without the line's end.
+    func hear(_ message: AgentMessage, _ line: [UInt8])
+    /// Hears what came behind the last line end: a message that was cut.
+    func hear(cut rest: [UInt8])
 }
 
 /// What the model is told before the prompt.

@@ -2,7 +2,7 @@ import Wire
 
 extension AgentOptions {
     /// What can go wrong with options is found here, before anything is started.
-    func launch() throws(AgentError) -> AgentLaunch {
+    package func launch() throws(AgentError) -> AgentLaunch {
         var flags = FlagList()
         flags.add("output-format", "stream-json")
         flags.add("verbose")

@@ -32,10 +32,13 @@ public struct AgentLaunch: Sendable, Hashable {
 ///
 /// One task reads each stream and one writes; several wait for the end. Every wait must end when ``release()`` is called.
 public protocol AgentProcess: AnyObject, Sendable {
-    /// Reads what is there of the standard output, waiting for the first byte; an empty array is the end.
+    /// Whether something reads the program's output without pause and keeps it until ``readOutput()`` takes it, as a spool at
+    /// the far end of a network does.
     ///
-    /// It is read without pause, because Claude Code throws its last lines away when its reader stalls. A transport over a
-    /// network must have something at the far end that does the same.
+    /// Claude Code throws its last lines away when its reader stalls. So without such a spool the output is read whatever
+    /// happens, and a session fails whose messages nobody takes; with one, the reading waits for them.
+    var keepsOutput: Bool { get }
+    /// Reads what is there of the standard output, waiting for the first byte; an empty array is the end.
     func readOutput() async throws -> [UInt8]
     /// The same for the standard error.
     func readErrors() async throws -> [UInt8]

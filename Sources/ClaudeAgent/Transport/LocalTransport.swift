@@ -103,6 +103,9 @@
             self.files = files
         }
 
+        /// The pipe has room for moments, not for a reader that stalls.
+        var keepsOutput: Bool { false }
+
         func readOutput() async throws -> [UInt8] { try await program.output.read() }
         func readErrors() async throws -> [UInt8] { try await program.errors.read() }
         func write(_ bytes: [UInt8]) async throws { try await program.input.write(bytes) }

@@ -129,8 +129,6 @@ private final class Collector: Sendable {
 
     /// As a shell tells it: 128 and the signal's number for what a signal has ended.
     private static func status(_ end: ProcessEvent.End) -> Int32 {
-        guard end.exited == false else { return end.exitCode ?? 0 }
-        let name = end.status.map { $0.replacing("signal: ", with: "") } ?? ""
-        return 128 + (SignalNames.number(of: name) ?? 9)
+        end.signal.map { 128 + $0 } ?? end.exitCode ?? 0
     }
 }

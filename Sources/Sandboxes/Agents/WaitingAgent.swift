@@ -8,6 +8,7 @@
 // every run shares its pages. While the guest is nobody's it stands still, and goes on when there is new randomness and the time is
 // right. What a run may want of it is said on its standard input; what can only be said when it starts makes a run start its own.
 
+import ClaudeAgent
 import FoundationEssentials
 import GuestLink
 import HTTP
@@ -25,7 +26,7 @@ package enum WaitingAgent {
     package static let server = "martlet"
     package static let toolName = "submit_result"
     /// How it is told of an MCP server.
-    package static func server(at url: String) -> JSONValue { ["type": "http", "url": .string(url)] }
+    static func server(at url: String) -> JSONValue { ["type": "http", "url": .string(url)] }
 
     /// The tools that only keep lists use up turns.
     package static let disallowedTools = ["Task", "TodoWrite"]
@@ -39,7 +40,9 @@ package enum WaitingAgent {
     ]
 
     /// Lines of shell that come before its first command in a session: what is known of a sandbox only when it is there.
-    package static let variablesFile = "/tmp/.martlet/variables"
+    package static let variablesFile = "\(folder)/variables"
+    /// Where Martlet keeps its files in the guest, away from the agent's working directory.
+    static let folder = "/tmp/.martlet"
 
     private static let ownEnvironment = environment.merging(["CLAUDE_ENV_FILE": variablesFile]) { $1 }
 
@@ -121,20 +124,19 @@ package enum WaitingAgent {
                 return false
             }
             group.addTask {
-                try await converse(with: guest) { talk in
+                try await converse(with: guest) { session in
                     if isFirst {
-                        try await talk.ask(["subtype": "initialize", "appendSystemPrompt": .string(systemPrompt)])
+                        try await session.request("initialize", ["appendSystemPrompt": .string(systemPrompt)])
                     }
                     for prompt in prompts {
-                        try await talk.offerTool()
-                        try await talk.say([prompt])
-                        let end = try await talk.result()
-                        guard end["result"]?.string?.contains(CannedModel.farewell) == true else {
-                            throw SandboxError(.startFailed, "Claude Code answers its rehearsal with \(end.text())")
+                        try await session.offerTool()
+                        let end = try await session.ask(AgentPrompt(texts: [prompt]))
+                        guard end.text?.contains(CannedModel.farewell) == true else {
+                            throw SandboxError(.startFailed, "Claude Code answers its rehearsal with \(end.raw.text())")
                         }
-                        try await talk.withdrawTools()
-                        try await talk.renewRandomness()
-                        try await talk.forget()
+                        try await session.withdrawTools()
+                        try await session.renewRandomness()
+                        try await session.forget()
                     }
                 }
                 return true
@@ -146,16 +148,18 @@ package enum WaitingAgent {
         }
     }
 
-    /// Speaks with the one that waits in a guest.
-    package static func converse<Result: Sendable>(
+    /// Speaks with the one that waits in a guest, and leaves it waiting.
+    private static func converse(
         with guest: GuestLink,
-        _ body: @Sendable @escaping (inout AgentTalk) async throws -> Result
-    ) async throws -> Result {
-        try await guest.join(tag) { events in
-            var talk = AgentTalk(guest, events)
-            let result = try await body(&talk)
-            events = talk.events
-            return result
+        _ body: (AgentSession) async throws -> Void
+    ) async throws {
+        let session = try await GuestSession.joining(tag, in: guest, isOwn: false).session
+        do {
+            try await body(session)
+            await session.abandon()
+        } catch {
+            await session.abandon()
+            throw error
         }
     }
 }
