@@ -72,6 +72,16 @@ struct VMEndpoints: Sendable {
     func update(_ request: Request) async throws -> Answer {
         let members = try request.members()
         let vm = try machines.find(request)
+        try await machines.change(vm, takingSlugAway: try members.bool("reassignSlug") ?? false) { vm in
+            try changed(vm, members)
+        }
+        let ttl = machines.records[vm.id]?.limits.ttl
+        if ttl != vm.record.limits.ttl { try await setLifetime(vm, ttl) }
+        // By its id: the slug that the request names may be another's now.
+        return Answer(200, try machines.find(vm.id, request.caller).document)
+    }
+
+    private func changed(_ vm: VM, _ members: Members) throws -> VMRecord {
         var record = vm.record
         switch try members.stringChange("slug") {
         case .keep: break
@@ -90,11 +100,7 @@ struct VMEndpoints: Sendable {
         try record.limits.change(members)
         // Since when it rests is told by this, too.
         if vm.state == .running { record.updated = Date() }
-        try await machines.records.put(record, takingSlugAway: try members.bool("reassignSlug") ?? false)
-        machines.watch(vm.id)
-        if record.limits.ttl != vm.record.limits.ttl { try await setLifetime(vm, record.limits.ttl) }
-        // By its id: the slug that the request names may be another's now.
-        return Answer(200, try machines.find(vm.id, request.caller).document)
+        return record
     }
 
     private func setLifetime(_ vm: VM, _ ttl: Int64?) async throws {

@@ -11,6 +11,8 @@ final class VirtualMachines: Sendable {
     let records: VMRecords
     let activity = Activity()
     private let keepers = Keepers()
+    /// A machine's sandbox rests a moment before its record says since when. Who turns it, or changes its record, is alone with it.
+    private let turns = Turns()
 
     init(_ sandboxes: SandboxRegistry, _ records: VMRecords) {
         self.sandboxes = sandboxes
@@ -69,6 +71,7 @@ final class VirtualMachines: Sendable {
         let state: VM.State
         switch sandbox.condition {
         case .running: state = sandbox.isRunning ? .running : .pausing
+        case .paused where turns.isResting(sandbox.id): state = .pausing
         case .paused: state = (record.isStopped ?? false) && !record.isSnapshot ? .stopped : .paused
         case nil: return nil
         }
@@ -137,7 +140,10 @@ final class VirtualMachines: Sendable {
     }
 
     private func forget(_ ids: Set<String>) async throws {
-        for id in ids { keepers.dismiss(id) }
+        for id in ids {
+            keepers.dismiss(id)
+            turns.forget(id)
+        }
         try await records.forget(ids)
         activity.forget(ids)
     }
@@ -145,14 +151,19 @@ final class VirtualMachines: Sendable {
     // MARK: Rest
 
     /// Saves a machine as it is, memory and all, and ends its run.
-    func pause(_ vm: VM) async throws -> VM { try await rest(vm, isStopped: false) }
+    func pause(_ vm: VM) async throws -> VM {
+        try await turns.alone(with: vm.id) { [self] in try await rest(vm, isStopped: false) }
+    }
 
     /// Ends what runs in a machine and saves it: when it is started, only its services are.
     func stop(_ vm: VM) async throws -> VM {
-        if vm.state == .stopped { return vm }
-        let vm = vm.state == .paused ? try await start(vm) : vm
-        _ = try await vm.link.call(HaltPrograms.self, Empty())
-        return try await rest(vm, isStopped: true)
+        try await turns.alone(with: vm.id) { [self] in
+            let vm = try find(vm.id, .local)
+            if vm.state == .stopped { return vm }
+            let running = vm.state == .paused ? try await goOn(vm) : vm
+            _ = try await running.link.call(HaltPrograms.self, Empty())
+            return try await rest(running, isStopped: true)
+        }
     }
 
     private func startServices(of vm: VM) async throws {
@@ -160,6 +171,12 @@ final class VirtualMachines: Sendable {
     }
 
     private func rest(_ vm: VM, isStopped: Bool) async throws -> VM {
+        try await turns.resting(vm.id) { [self] in try await pauseAndNote(vm, isStopped: isStopped) }
+        watch(vm.id)
+        return try find(vm.id, .local)
+    }
+
+    private func pauseAndNote(_ vm: VM, isStopped: Bool) async throws {
         do { try await sandboxes.pause(vm.sandbox) } catch let error as SandboxError where error.code == .paused {
             throw FreestyleError.conflict("The VM '\(vm.id)' is not running")
         }
@@ -169,14 +186,26 @@ final class VirtualMachines: Sendable {
         record.isStopped = isStopped ? true : nil
         record.updated = now
         try await records.put(record)
-        watch(vm.id)
-        return try find(vm.id, .local)
     }
 
     /// Lets a machine go on; one that runs is left alone.
     ///
     /// - Throws: ``FreestyleError`` with status 409 when it has run as long as it may in all.
     func start(_ vm: VM) async throws -> VM {
+        try await turns.alone(with: vm.id) { [self] in try await goOn(vm) }
+    }
+
+    /// Changes what this API knows of a machine.
+    ///
+    /// - Parameter change: makes another record of the machine as it is now.
+    func change(_ vm: VM, takingSlugAway: Bool, _ change: @escaping @Sendable (VM) throws -> VMRecord) async throws {
+        try await turns.alone(with: vm.id) { [self] in
+            try await records.put(try change(try find(vm.id, .local)), takingSlugAway: takingSlugAway)
+        }
+        watch(vm.id)
+    }
+
+    private func goOn(_ vm: VM) async throws -> VM {
         var record = records[vm.id] ?? vm.record
         guard vm.sandbox.condition == .paused else { return vm }
         let now = Date()
