@@ -184,7 +184,7 @@ enum Daemon {
                 database: database,
                 domain: door?.domain
             ),
-            freestyle: try await FreestyleServer(sandboxes: sandboxes, database: database),
+            freestyle: try await FreestyleServer(sandboxes: sandboxes, database: database, domain: door?.domain),
             daemon: ControlServer.Daemon(
                 describe: {
                     await GetDaemon.Response(

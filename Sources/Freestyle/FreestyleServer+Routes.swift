@@ -26,8 +26,9 @@ extension RouteTable<FreestyleServer.Endpoint> {
         add("POST", "/v5/vms/{vm}/pause", machines.pause)
         add("POST", "/v5/vms/{vm}/suspend", machines.pause)
         add("POST", "/v5/vms/{vm}/stop", machines.stop)
-        add("POST", "/v5/vms/{vm}/resize", machines.missing("VMs that change their size"))
-        add("PUT", "/v5/vms/{vm}/networks", machines.missing("private networks"))
+        add("POST", "/v5/vms/{vm}/resize", machines.resize)
+        add("POST", "/v1/vms/{vm}/resize", machines.resize)
+        add("PUT", "/v5/vms/{vm}/networks", machines.setNetworks)
     }
 
     mutating func addSnapshots(_ snapshots: SnapshotEndpoints) {
@@ -81,7 +82,13 @@ extension RouteTable<FreestyleServer.Endpoint> {
         add("POST", "/v1/vms/{vm}/watch-files", .streaming(files.watch))
         add("GET", "/v1/vms/{vm}/stats/stream", .streaming(files.stats))
         add("POST", "/v1/vms/{vm}/stop", machines.stop)
-        add("POST", "/v1/vms/{vm}/resize", machines.missing("VMs that change their size"))
+        for path in ["builds/{build}", "builds/{build}/phases", "{vm}/build"] {
+            add("GET", "/v1/vms/\(path)") { _ in
+                throw FreestyleError.missing(
+                    "builds: what a create describes is there when it answers, or its failure is"
+                )
+            }
+        }
         // There is nothing to make better: a VM's memory is its template's until it writes to it.
         add("POST", "/v1/vms/{vm}/optimize", machines.get)
         add("GET", "/auth/v1/whoami") { request in Answer(200, ["accountId": .string(request.caller.owner.rawValue)]) }
@@ -108,6 +115,9 @@ extension RouteTable<FreestyleServer.Endpoint> {
         add("GET", "/v5/vms/{vm}/pty/sessions/{session}", .streaming(terminals.join))
         add("DELETE", "/v5/vms/{vm}/pty/sessions/{session}", terminals.close)
         add("GET", "/v1/vms/{vm}/terminals", terminals.firstList)
+        for kind in ["logs", "xterm-256color"] {
+            add("GET", "/v1/vms/{vm}/terminals/{session}/\(kind)", terminals.missingText)
+        }
     }
 
     mutating func addFirewall(_ firewall: FirewallEndpoints) {
@@ -120,18 +130,22 @@ extension RouteTable<FreestyleServer.Endpoint> {
 
     /// What is not there says so, by name.
     mutating func addMissing() {
+        let domains = "domains; a VM's ports have names of theirs, docs/sandbox-addresses.md says which"
+        let identities =
+            "identities; 'martlet key create --owner NAME' makes keys, each for the sandboxes of its owner alone"
         let missing = [
-            "TLS rules": ["tls", "tls/{id}", "tls/forward-auth", "tls/forward-auth/{id}"],
-            "domains": ["domains", "domains/{id}", "verifications", "verifications/{id}", "certificates/{id}"],
-            "identities; each account has keys of its own": [
-                "identities", "identities/{id}", "identities/{id}/{rest...}",
-            ], "private networks": ["vpcs", "vpcs/{id}"], "tunnels": ["tunnels", "tunnels/{id}"],
-            "hardware": ["hardware", "hardware/{id}"],
+            FreestyleError.tlsRules: ["/v5/tls"], VMEndpoints.networks: ["/v5/vpcs"],
+            domains: ["/v5/domains", "/v5/verifications", "/v5/certificates", "/domains/v1", "/dns/v1"],
+            identities: ["/v5/identities", "/identity/v1"],
+            "tunnels; every port of a VM can be reached through the daemon, docs/sandbox-addresses.md says how": [
+                "/v5/tunnels"
+            ],
+            "hardware: it is the machine that the daemon runs on": ["/v5/hardware"],
         ]
         for (what, paths) in missing {
-            for path in paths {
+            for path in paths.flatMap({ [$0, "\($0)/{rest...}"] }) {
                 for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
-                    add(method, "/v5/\(path)") { _ in throw FreestyleError.missing(what) }
+                    add(method, path) { _ in throw FreestyleError.missing(what) }
                 }
             }
         }

@@ -29,8 +29,9 @@ package struct FreestyleServer: Sendable {
     private let background = BackgroundRequests()
     private let machines: VirtualMachines
 
-    package init(sandboxes: SandboxRegistry, database: Database) async throws {
-        let machines = VirtualMachines(sandboxes, try await VMRecords(database))
+    /// - Parameter domain: where sandboxes have host names of their own, with the port if it is not 443; nil where they have none.
+    package init(sandboxes: SandboxRegistry, database: Database, domain: String?) async throws {
+        let machines = VirtualMachines(sandboxes, try await VMRecords(database), domain: domain)
         self.machines = machines
         let firewall = try await FirewallRules(database)
         var table = RouteTable<Endpoint>()

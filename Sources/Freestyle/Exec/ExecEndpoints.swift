@@ -12,10 +12,14 @@ struct ExecEndpoints: Sendable {
     func run(_ request: Request) async throws -> Answer {
         let vm = try await machines.use(request)
         switch request.generation {
-        case .fifth: return Answer(200, try await ShellCommand(request).run(on: vm.link).document)
+        case .fifth:
+            return Answer(
+                200,
+                try await ShellCommand(request).run(on: vm.link, in: vm.record.workingDirectory).document
+            )
         case .first:
             let command = try ShellCommand(request, defaultLimit: Self.firstLimit)
-            let result = try await command.run(on: vm.link)
+            let result = try await command.run(on: vm.link, in: vm.record.workingDirectory)
             guard result.status != nil else {
                 throw FreestyleError(408, .timeout, "The command ran longer than \(command.limit) and was killed")
             }

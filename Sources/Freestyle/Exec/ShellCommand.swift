@@ -69,16 +69,18 @@ struct ShellCommand: Sendable, Hashable {
     }
 
     /// Runs it to its end, or to the end of its time.
-    func run(on link: GuestLink) async throws -> Result {
-        do { return try await run(on: link, in: "~") } catch let error as CallError
+    ///
+    /// - Parameter directory: where it begins; nil is its user's home.
+    func run(on link: GuestLink, in directory: String? = nil) async throws -> Result {
+        do { return try await run(on: link, at: directory ?? "~") } catch let error as CallError
             where error.code == .invalidArgument && error.message.hasPrefix("cwd ")
         {
             // Not every user has a home.
-            return try await run(on: link, in: "/")
+            return try await run(on: link, at: "/")
         }
     }
 
-    private func run(on link: GuestLink, in directory: String) async throws -> Result {
+    private func run(on link: GuestLink, at directory: String) async throws -> Result {
         var command = GuestLink.Command(
             "/bin/bash",
             ["-c", command],

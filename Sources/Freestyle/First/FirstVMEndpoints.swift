@@ -13,15 +13,25 @@ struct FirstVMEndpoints: Sendable {
 
     func create(_ request: Request) async throws -> Answer {
         let members = try request.members()
-        try FirstWishes.refuseMissing(members)
-        let wishes = try VMWishes(members, request.caller, machines)
+        let spec = try FirstSpec(members)
+        let wishes = try VMWishes(members, request.caller, machines, snapshot: try spec.snapshot())
         try wishes.refuseMissing(members)
-        let furniture = try Furniture(members)
-        let services = try StartingServices(members)
-        let vm = try await machines.create(wishes.sandbox, from: wishes.source, slug: nil, wishes.record)
+        let template = try wishes.template(machines)
+        try spec.size().check(within: VMSize(template), of: template.name)
+        let layers = try spec.layers.map { (try Furniture($0), try StartingServices($0)) }
+        let (directory, port) = (try spec.workingDirectory(), try spec.targetPort())
+        let vm = try await machines.create(wishes.sandbox, from: wishes.source, slug: nil) { sandbox in
+            var record = wishes.record(of: sandbox)
+            record.workingDirectory = directory
+            record.targetPort = port
+            return record
+        }
         do {
-            try await furniture.bring(into: vm)
-            try await services.bring(into: vm)
+            if let directory { try await vm.perform(["mkdir", "-p", "--", directory]) }
+            for (furniture, services) in layers {
+                try await furniture.bring(into: vm)
+                try await services.bring(into: vm)
+            }
         } catch {
             try? await machines.delete(vm)
             throw error
@@ -55,10 +65,11 @@ struct FirstVMEndpoints: Sendable {
         let members = try request.members()
         let vm = try await machines.start(try machines.find(request))
         if members["idleTimeoutSeconds"] != nil {
-            var record = vm.record
-            try record.limits.change(members)
-            try await machines.records.put(record)
-            machines.watch(vm.id)
+            try await machines.change(vm, takingSlugAway: false) { vm in
+                var record = vm.record
+                try record.limits.change(members)
+                return record
+            }
         }
         return Answer(200, try machines.find(request).firstDocument)
     }
@@ -83,40 +94,6 @@ struct FirstVMEndpoints: Sendable {
         { request in
             _ = try machines.find(request)
             throw FreestyleError.missing(what)
-        }
-    }
-}
-
-/// What only the first version's create knows.
-enum FirstWishes {
-    /// What would change nothing is passed over, as `ports` and `persistence`: all ports of a VM of Martlet's can be reached.
-    private static let missing = [
-        "spec": "VMs that are built from a description ('spec'); make one, change it and take a snapshot",
-        "baseImage": "images from a Dockerfile ('baseImage')", "aptDeps": "packages at create ('aptDeps')",
-        "git": "clones at create ('git'); run 'git clone' with exec",
-        "workdir": "another working directory than the user's home ('workdir')",
-        "dockerCredentials": "Docker ('dockerCredentials')", "domains": "domains ('domains')",
-        "rootfsSizeGb": "other sizes than the snapshot's ('rootfsSizeGb')",
-        "memSizeGb": "other sizes than the snapshot's ('memSizeGb')",
-        "vcpuCount": "other sizes than the snapshot's ('vcpuCount')",
-        "recreate": "VMs that are made again when they are lost ('recreate')",
-    ]
-
-    static func refuseMissing(_ members: Members) throws {
-        for (name, what) in missing.sorted(by: { $0.key < $1.key }) where members.says(name) {
-            throw FreestyleError.missing(what)
-        }
-    }
-}
-
-extension Members {
-    /// Whether a member asks for anything at all.
-    func says(_ name: String) -> Bool {
-        switch self[name] {
-        case nil, .null?, .bool(false)?: false
-        case .array(let elements)?: !elements.isEmpty
-        case .object(let members)?: !members.isEmpty
-        case .bool, .integer, .number, .string: true
         }
     }
 }

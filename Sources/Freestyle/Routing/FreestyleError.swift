@@ -56,6 +56,9 @@ extension FreestyleError {
         FreestyleError(501, .notImplemented, "This version of Martlet does not have \(what)")
     }
 
+    static let tlsRules =
+        "TLS rules; keys that a VM is to use and not to have are given by rules of the installation, docs/network.md says how"
+
     static func nonResponsive(_ message: String) -> FreestyleError { FreestyleError(409, .nonResponsive, message) }
 
     static let unauthorized = FreestyleError(

@@ -5,11 +5,13 @@ enum Generation: Sendable, Hashable {
     /// `/v5`: the current one.
     case fifth
 
+    private static let firstPlaces = ["/v1/", "/auth/v1/", "/domains/v1/", "/dns/v1/", "/identity/v1/"]
+
     /// Nil for a path that is none of this API's.
     init?(path: String) {
         if path.hasPrefix("/v5/") {
             self = .fifth
-        } else if path.hasPrefix("/v1/") || path.hasPrefix("/auth/v1/") {
+        } else if Self.firstPlaces.contains(where: path.hasPrefix) {
             self = .first
         } else {
             return nil

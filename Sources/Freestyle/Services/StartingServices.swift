@@ -10,7 +10,10 @@ struct StartingServices: Sendable {
     init(_ members: Members) throws {
         let systemd = try members.object("systemd")
         if let patched = try systemd?.objects("patchedServices"), !patched.isEmpty {
-            throw FreestyleError.missing("services of systemd that could be patched ('systemd.patchedServices')")
+            throw FreestyleError.missing(
+                "services of a distribution to patch ('systemd.patchedServices'): a VM has no systemd; describe the service whole in "
+                    + "'systemd.services'"
+            )
         }
         units = try (systemd?.objects("services") ?? []).map { try ServiceDraft($0).unit }
         let waits = try members.bool("waitForReadySignal") ?? true

@@ -74,6 +74,14 @@ struct TerminalEndpoints: Sendable {
         return Answer(200, ["terminals": .array(sessions)])
     }
 
+    /// A session's text is for terminals to draw, so there is no other way to it than one.
+    func missingText(_ request: Request) async throws -> Answer {
+        _ = try machines.find(request)
+        throw FreestyleError.missing(
+            "terminals' texts as documents; a socket to '/v5/vms/{vm}/pty/sessions/{session}' gets what was shown so far"
+        )
+    }
+
     /// Hangs a session up; one that has ended is told of, and stays as it is.
     func close(_ request: Request) async throws -> Answer {
         let vm = try await machines.use(request)

@@ -29,6 +29,8 @@ struct VM: Sendable {
     var id: String { sandbox.id }
     var link: GuestLink { sandbox.link }
     let state: State
+    /// Below which its ports have names; nil where they have none that everybody can look up.
+    let domain: String?
 
     // MARK: Documents
 
@@ -59,6 +61,12 @@ struct VM: Sendable {
         ])
     }
 
+    /// The name of the port that HTTPS is meant for.
+    private var domains: JSONValue {
+        guard let domain else { return [] }
+        return [.string("\(record.targetPort ?? 3000)-\(id).\(domain)")]
+    }
+
     /// As the first version tells it.
     var firstDocument: JSONValue {
         .object([
@@ -68,7 +76,7 @@ struct VM: Sendable {
             "idleTimeoutSeconds": .number(record.limits.idleTimeout),
             "vcpuCount": .integer(Int64(sandbox.template.shape.processors)),
             "memSizeGb": .number(Double(sandbox.template.shape.memoryMiB) / 1024),
-            "rootfsSizeGb": .number(Double(sandbox.template.diskMiB) / 1024), "domains": [], "consoleUrl": .null,
+            "rootfsSizeGb": .number(Double(sandbox.template.diskMiB) / 1024), "domains": domains, "consoleUrl": .null,
         ])
     }
 }

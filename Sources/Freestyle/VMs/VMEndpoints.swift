@@ -130,6 +130,28 @@ struct VMEndpoints: Sendable {
         Answer(200, try await machines.stop(try machines.find(request)).document)
     }
 
+    /// Says that a machine has the size that is asked for, or why it can not have it.
+    func resize(_ request: Request) async throws -> Answer {
+        let vm = try machines.find(request)
+        let members = try request.members()
+        let wanted = request.generation == .fifth ? try VMSize(members) : try VMSize(first: members)
+        try wanted.checkResize(of: VMSize(vm.sandbox.template), of: vm.sandbox.template.name)
+        return Answer(200, request.generation == .fifth ? vm.document : vm.firstDocument)
+    }
+
+    /// Takes a machine out of all private networks: there are none that it could be put into.
+    func setNetworks(_ request: Request) async throws -> Answer {
+        let vm = try machines.find(request)
+        guard let networks = try request.members().objects("networks") else {
+            throw FreestyleError.badRequest("'networks' is missing")
+        }
+        guard networks.isEmpty else { throw FreestyleError.missing(Self.networks) }
+        return Answer(200, vm.document)
+    }
+
+    static let networks =
+        "private networks; a VM reaches another by the other's address on the daemon, docs/sandbox-addresses.md says which"
+
     /// Answers for something that can not be done with a machine; one that is not there is missed first.
     func missing(_ what: String) -> @Sendable (Request) async throws -> Answer {
         { request in

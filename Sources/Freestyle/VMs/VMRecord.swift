@@ -20,6 +20,10 @@ struct VMRecord: Codable, Sendable, Hashable {
     var source: String?
     /// Whether it was stopped: it rests without programs, and its services are to be started with it.
     var isStopped: Bool?
+    /// Where its commands begin; nil is the home of whoever they are for.
+    var workingDirectory: String?
+    /// The port that its name stands for in the first version; nil is 3000.
+    var targetPort: Int64?
     /// How long it has run in all, up to when it was paused last.
     var pastRunSeconds: Double?
     /// Since when it runs; nil since its creation.

@@ -19,8 +19,9 @@ struct VMWishes: Sendable {
     private let metadata: [String: String]
     private let limits: VMLimits
 
-    init(_ members: Members, _ caller: Caller, _ machines: VirtualMachines) throws {
-        snapshot = try members.string("snapshotId") ?? Self.defaultSnapshot
+    /// - Parameter snapshot: what it is made from, where another place than `snapshotId` says so.
+    init(_ members: Members, _ caller: Caller, _ machines: VirtualMachines, snapshot named: String? = nil) throws {
+        snapshot = try named ?? members.string("snapshotId") ?? Self.defaultSnapshot
         slug = try members.string("slug").map(Slug.checked)
         takesSlugAway = try members.bool("reassignSlug") ?? false
         displayName = try members.string("displayName").map { try Self.checked(displayName: $0) }
@@ -66,14 +67,20 @@ struct VMWishes: Sendable {
 
     var record: @Sendable (SandboxRecord) -> VMRecord { { record(of: $0) } }
 
+    /// The template whose size the machine will have.
+    func template(_ machines: VirtualMachines) throws -> TemplateManifest {
+        if let source { return source.sandbox.template }
+        return try machines.sandboxes.templates.template(sandbox.template).manifest
+    }
+
     // MARK: What is not there
 
     func refuseMissing(_ members: Members) throws {
         if let networks = try members.objects("networks") ?? members.objects("vpcs"), !networks.isEmpty {
-            throw FreestyleError.missing("private networks ('networks')")
+            throw FreestyleError.missing(VMEndpoints.networks)
         }
         if let rules = try members.object("tls")?.objects("rules"), !rules.isEmpty {
-            throw FreestyleError.missing("TLS rules ('tls.rules')")
+            throw FreestyleError.missing(FreestyleError.tlsRules)
         }
     }
 }

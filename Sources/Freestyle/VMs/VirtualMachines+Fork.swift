@@ -21,6 +21,8 @@ extension VirtualMachines {
         record.displayName = parent.displayName
         record.snapshot = parent.snapshot
         record.metadata = parent.metadata
+        record.workingDirectory = parent.workingDirectory
+        record.targetPort = parent.targetPort
         record.limits = parent.limits
         return try await adopt(sandbox, record)
     }

@@ -10,12 +10,15 @@ final class VirtualMachines: Sendable {
     let sandboxes: SandboxRegistry
     let records: VMRecords
     let activity = Activity()
+    private let domain: String?
     private let keepers = Keepers()
     /// A machine's sandbox rests a moment before its record says since when. Who turns it, or changes its record, is alone with it.
     private let turns = Turns()
 
-    init(_ sandboxes: SandboxRegistry, _ records: VMRecords) {
+    /// - Parameter domain: below which sandboxes have host names, with the port if it is not 443.
+    init(_ sandboxes: SandboxRegistry, _ records: VMRecords, domain: String?) {
         self.sandboxes = sandboxes
+        self.domain = domain
         self.records = records
         for id in records.ids { watch(id) }
     }
@@ -79,7 +82,8 @@ final class VirtualMachines: Sendable {
             sandbox: sandbox,
             record: record,
             lastActivity: activity.last(sandbox.id),
-            state: state
+            state: state,
+            domain: domain
         )
     }
 

@@ -143,8 +143,11 @@ extension Martlet {
             let api = try await shared().freestyle()
             try await Installation.slots.withPermit {
                 let body: JSONValue = [
-                    "snapshotId": "claude", "idleTimeoutSeconds": nil, "users": [["name": "claude"]],
-                    "groups": [["name": "agents"]],
+                    "idleTimeoutSeconds": nil, "workdir": "/srv/work",
+                    "spec": [
+                        "groups": [["name": "agents"]], "vcpuCount": 1, "git": ["config": ["user": ["name": "A B"]]],
+                        "snapshot": ["snapshotId": "claude", "users": [["name": "claude"]]],
+                    ],
                     "additionalFiles": ["/srv/run": ["content": "#!/bin/sh\necho ran", "executable": true]],
                 ]
                 let made = try await api.ask("POST", "/v1/vms", body)
@@ -154,12 +157,19 @@ extension Martlet {
                 let ran = try await api.ask(
                     "POST",
                     "/v1/vms/\(id)/exec-await",
-                    ["command": "/srv/run; id -un; pwd"],
+                    ["command": "/srv/run; id -un; pwd; git config user.name"],
                     ["X-Freestyle-Vm-Linux-User-Id": "claude"]
                 )
-                #expect(ran.json["stdout"] == "ran\nclaude\n/home/claude\n")
+                #expect(ran.json["stdout"] == "ran\nclaude\n/srv/work\nA B\n")
                 #expect(try await api.ask("GET", "/v1/vms").json["vms"]?[0]?["state"] == "running")
-                #expect(try await api.ask("POST", "/v1/vms", ["spec": ["aptDeps": ["x"]]]).status == 501)
+                let image = try await api.ask(
+                    "POST",
+                    "/v1/vms",
+                    ["spec": ["baseImage": ["dockerfileContent": "FROM x"]]]
+                )
+                #expect(image.status == 501 && image.message.contains("martlet template build"), "\(image.text)")
+                let size = try await api.ask("POST", "/v1/vms/\(id)/resize", ["memSizeGb": 1000])
+                #expect(size.status == 501 && size.message.contains("--memory"), "\(size.text)")
                 #expect(try await api.ask("DELETE", "/v1/vms/\(id)").status == 200)
                 #expect(try await api.ask("GET", "/v1/vms/\(id)").status == 404)
             }
