@@ -1,4 +1,5 @@
 import Egress
+import HTTP
 import Linux
 
 /// What leaves a sandbox, at the host's side of it: bytes by the core, connections by the thousand, decisions by the rule.
@@ -137,7 +138,55 @@ struct EgressBenchmarks: Sendable {
             connection.values.append((middle - start) / .microseconds(1) / Double(names.count))
             question.values.append((end - middle) / .microseconds(1) / Double(names.count))
         }
-        return [connection, question]
+        return [connection, question] + (try requests())
+    }
+
+    /// Decisions about requests: by rules of a thousand hosts, and by a thousand rules of one host.
+    private func requests() throws -> [Measurement] {
+        var hosts = EgressPolicy.open
+        hosts.headerRules = try (0..<1000).map { number in
+            try HeaderRule(id: "\(number)", host: "service\(number).example.com", path: "/v1/*", headers: Self.fields)
+        }
+        var paths = EgressPolicy.open
+        paths.headerRules = try (0..<1000).map { number in
+            let path = "/v1/\(number)/" + (number.isMultiple(of: 2) ? "*" : "things")
+            return try HeaderRule(id: "\(number)", host: "one.example.com", path: path, headers: Self.fields)
+        }
+        return [
+            try requests("egress.request", "  about a request, by 1,000 rules of as many hosts", hosts) { number in
+                ("service\(number).example.com", "/v1/things")
+            },
+            try requests("egress.path", "  about a request, by 1,000 rules of its host", paths) { number in
+                ("one.example.com", "/v1/\(number)/things")
+            },
+        ]
+    }
+
+    private static let fields = ["Authorization": "Bearer ${secret:key}"]
+
+    private func requests(
+        _ id: String,
+        _ name: String,
+        _ policy: EgressPolicy,
+        _ ask: (Int) -> (host: String, path: String)
+    ) throws -> Measurement {
+        var measurement = Measurement(id, name, .microseconds, target: 50)
+        let policy = CompiledPolicy(policy)
+        let requests = try (0..<1000).map { number in
+            let (host, path) = ask(number)
+            guard let name = DomainName(host) else { throw BenchmarkError("No name") }
+            let headers: Headers = ["User-Agent": "curl/7.88.1", "Accept": "*/*", "X-Request": "\(number)"]
+            return (name, RuledRequest(method: "GET", path: path, headers: headers))
+        }
+        for _ in 0..<(isQuick ? 5 : 50) {
+            let start = ContinuousClock.now
+            for (name, request) in requests {
+                let change = try policy.headerRules(for: name, 443)?.change(request, isSecure: true)
+                guard change?.applied.count == 1 else { throw BenchmarkError("A rule does not apply") }
+            }
+            measurement.values.append((ContinuousClock.now - start) / .microseconds(1) / Double(requests.count))
+        }
+        return measurement
     }
 
     /// A thousand rules of every kind; what the benchmark connects to is the last of them.

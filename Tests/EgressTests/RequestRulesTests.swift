@@ -99,3 +99,35 @@ private let secrets = ["a": Secret("one"), "a.b": Secret("two"), "bad": Secret("
         #expect(try change(["good.com X-Key: ${placeholder:a}"], many).misplaced.count == 10)
     }
 }
+
+@Suite struct `an index of rules by path` {
+    @Test func `finds what a walk through all of them finds, in their order`() throws {
+        let places = ["", "/*", "/v1", "/v1/*", "/v1/a", "/v1/a*", "/v1/a/*", "/v2/*", "/v1", "", "/v1/a"]
+        let rules = try places.enumerated().map { number, path in
+            let path = path.isEmpty ? nil : path
+            return ReadyRule(try HeaderRule(id: "\(number)", host: "good.com", path: path, headers: ["X-A": "b"]))
+        }
+        let index = PathIndex(rules)
+        for path in ["/", "/v1", "/v1/", "/v1/a", "/v1/ab", "/v1/a/b", "/v2", "/v2/x", "/v", "/v10"] {
+            let facts = ReadyRule.Facts(RuledRequest(method: "GET", path: path, headers: [:]))
+            let found = index.candidates(for: facts.path).filter { rules[$0].applies(to: facts) }
+            #expect(found == rules.indices.filter { rules[$0].applies(to: facts) }, "\(path)")
+        }
+    }
+
+    @Test func `is made anew for a policy that changes`() throws {
+        func sets(_ policy: EgressPolicy, _ host: String) throws -> [String] {
+            let compiled = CompiledPolicy(policy)
+            let name = try domain(host)
+            let request = RuledRequest(method: "GET", path: "/", headers: [:])
+            for _ in 0..<2 { _ = compiled.headerRules(for: name, 443) }
+            return try compiled.headerRules(for: name, 443)?.change(request, isSecure: true).applied ?? []
+        }
+        var policy = EgressPolicy.open
+        policy.headerRules = [try HeaderRule(id: "a", host: "*.good.com", headers: ["X-A": "b"])]
+        for number in 0..<300 { #expect(try sets(policy, "n\(number).good.com") == ["a"]) }
+        #expect(try sets(policy, "good.com") == [])
+        policy.headerRules = [try HeaderRule(id: "b", host: "good.com", headers: ["X-A": "b"])]
+        #expect(try sets(policy, "good.com") == ["b"] && sets(policy, "n1.good.com") == [])
+    }
+}

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A policy made ready for many decisions: each looks up a handful of keys, however many rules there are.
 package struct CompiledPolicy: Sendable {
     private struct Entry {
@@ -58,6 +60,7 @@ package struct CompiledPolicy: Sendable {
     private let headerRules: [(ports: [ClosedRange<UInt16>], rule: ReadyRule)]
     private var ruled: [String: [Int]] = [:]
     private var ruledBelow: [String: [Int]] = [:]
+    private let known = KnownRules()
     private var repositories: [String: [GitRule]] = [:]
     /// The ports at which requests to some host have rules.
     private let ruledPorts: Set<ClosedRange<UInt16>>
@@ -126,8 +129,12 @@ package struct CompiledPolicy: Sendable {
     }
 
     /// The rules about requests to this host, in their order; nil where there are none.
-    func headerRules(for name: DomainName, _ port: UInt16) -> RequestRules? {
+    package func headerRules(for name: DomainName, _ port: UInt16) -> RequestRules? {
         guard hasRules(at: port) else { return nil }
+        return known.rules(for: name, port) { makeHeaderRules(for: name, port) }
+    }
+
+    private func makeHeaderRules(for name: DomainName, _ port: UInt16) -> RequestRules? {
         var indices = ruled[name.text] ?? []
         if !ruledBelow.isEmpty { for parent in name.parents { indices += ruledBelow[String(parent)] ?? [] } }
         let rules = indices.sorted().lazy.map { headerRules[$0] }.filter { $0.ports.contains { $0.contains(port) } }
@@ -152,5 +159,29 @@ package struct CompiledPolicy: Sendable {
         }
         if let index = denying.firstMatch(name, address, port) { return .denied(.rule(policy.rules[index].id)) }
         return policy.fallback == .allow ? .allowed(.fallback) : .denied(.fallback)
+    }
+}
+
+/// The rules about requests to the hosts that were asked for, made ready once for all copies of a policy.
+private final class KnownRules: Sendable {
+    /// Hosts below one that has rules are without number.
+    private static let limit = 256
+
+    private struct Place: Hashable {
+        let name: DomainName
+        let port: UInt16
+    }
+
+    private let rules = Mutex<[Place: RequestRules?]>([:])
+
+    func rules(for name: DomainName, _ port: UInt16, _ make: () -> RequestRules?) -> RequestRules? {
+        let place = Place(name: name, port: port)
+        if let known = rules.withLock({ $0[place] }) { return known }
+        let made = make()
+        rules.withLock { rules in
+            if rules.count >= Self.limit { rules = [:] }
+            rules[place] = .some(made)
+        }
+        return made
     }
 }

@@ -3,7 +3,7 @@ import HTTP
 /// A rule made ready for many requests.
 struct ReadyRule: Sendable {
     /// Texts that are meant: one, or with `*` at its end all that begin so.
-    private enum Texts: Sendable {
+    enum Texts: Sendable {
         case one([UInt8])
         case beginning([UInt8])
 
@@ -22,7 +22,7 @@ struct ReadyRule: Sendable {
     let id: String
     private let methods: Set<String>?
     /// Nil is every path.
-    private let paths: Texts?
+    let paths: Texts?
     private let conditions: [(field: String, texts: Texts)]
     /// What it sets, by field.
     let values: [(field: String, value: HeaderValue)]

@@ -23,12 +23,14 @@ package struct RuledRequest: Sendable, Hashable {
 package struct RequestRules: Sendable {
     let host: DomainName
     private let rules: [ReadyRule]
+    private let paths: PathIndex
     /// In small letters: the fields that belong to some rule, so that nothing the sandbox writes into them leaves it.
     private let taken: Set<String>
 
     init(_ rules: [ReadyRule], host: DomainName) {
         self.host = host
         self.rules = rules
+        paths = PathIndex(rules)
         taken = rules.reduce(into: []) { $0.formUnion($1.fields) }
     }
 
@@ -38,7 +40,7 @@ package struct RequestRules: Sendable {
     /// - Throws: ``HTTPError`` with the status to answer, for a request that can not go out as the rules want it.
     package func change(_ request: RuledRequest, isSecure: Bool) throws(HTTPError) -> RequestChange {
         let facts = ReadyRule.Facts(request)
-        let rules = rules.filter { $0.applies(to: facts) }
+        let rules = paths.candidates(for: facts.path).map { self.rules[$0] }.filter { $0.applies(to: facts) }
         var change = RequestChange(host: host)
         let replaced = try keep(request, rules, isSecure, &change)
         for rule in rules {
