@@ -103,7 +103,9 @@ package final class Agent: Sendable {
         router.on(ReadJournal.self) { request, _ in
             ReadJournal.Response(entries: journal.read(after: request.after, limit: request.limit))
         }
-        router.on(ReadMetrics.self) { _, _ in ReadMetrics.Response(samples: samples.all) }
+        router.on(ReadMetrics.self) { _, _ in
+            ReadMetrics.Response(samples: try await BlockingPool.run { samples.all() })
+        }
         self.router = router
     }
 
@@ -176,7 +178,7 @@ package final class Agent: Sendable {
         let body = try await exchange.body.collect(limit: 1024 * 1024)
         let identity: GuestIdentity
         do {
-            identity = try JSONDecoder().decode(GuestIdentity.self, from: Data(body))
+            identity = try GuestIdentity(parsing: body)
         } catch {
             throw HTTPError(400, "The body is not a guest's identity: \(error)")
         }
@@ -186,17 +188,17 @@ package final class Agent: Sendable {
         if settings.ownsMachine { try await BlockingPool.run { try MachineIdentity.apply(identity) } }
         try authority.take(identity, headers)
         dropConnections()
-        if identity.renewal != nil {
-            // The host of before is not at their other ends any more, which nothing would tell.
-            connections.closeOthers(than: exchange)
-        }
+        // The host of before is not at their other ends any more, which nothing would tell.
+        let forsaken = identity.renewal == nil ? [] : connections.others(than: exchange)
         if identity.renewal != .resume {
             journal.empty()
             watchers.removeAll()
-            try await BlockingPool.run { [samples] in samples.restart() }
+            samples.empty()
         }
         try await hold.end()
         try await exchange.respond(204)
+        // Whoever waits for the guest need not wait for this.
+        for line in forsaken { line.close() }
     }
 
     /// Ends what the guest does for its owner, and forgets whose it was. The services of its template stand still until it is

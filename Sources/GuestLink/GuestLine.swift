@@ -57,7 +57,7 @@ package struct GuestLine: Sendable {
         -> GuestLink
     {
         let token = Secret(identity.accessToken)
-        let body = HTTPClient.Body.bytes(Array(try JSONEncoder().encode(identity)))
+        let body = HTTPClient.Body.bytes(try identity.encoded())
         var status = 0
         do {
             status = try await send(body, credential)

@@ -1,3 +1,4 @@
+import Linux
 import Synchronization
 
 /// The connections that a server has now, for one who must end them from outside.
@@ -14,9 +15,8 @@ package final class OpenConnections: Sendable {
         _ = lines.withLock { $0.removeValue(forKey: ObjectIdentifier(line)) }
     }
 
-    /// Closes all but the one that a request came by; whoever answers on one of them finds its client gone.
-    package func closeOthers(than exchange: Exchange) {
-        let others = lines.withLock { lines in lines.values.filter { $0 !== exchange.line } }
-        for line in others { line.close() }
+    /// All but the one that a request came by. Whoever answers on one that is closed finds its client gone.
+    package func others(than exchange: Exchange) -> [any ByteStream] {
+        lines.withLock { lines in lines.values.filter { $0 !== exchange.line } }
     }
 }

@@ -18,7 +18,7 @@ struct WarmUp {
 
     /// Everything here that shapes the guest of `recipe`; part of the template's key.
     static func recipe(of recipe: TemplateRecipe) -> String {
-        let common = [lookScript, pythonScript, clearScript]
+        let common = [lookScript, pythonScript, clearScript, GuestLink.rehearsal]
         let claude = recipe.claude == nil ? [] : [packagesScript, prepareScript, turnScript, CannedModel.name]
         return (common + claude).joined(separator: "\n")
     }
@@ -60,6 +60,7 @@ struct WarmUp {
             try await body.write([UInt8](repeating: 0, count: 1024))
         }
         try await guest.pack("/tmp/warm-up-tree", user: recipe.user) { _ in }
+        try await guest.rehearseGoingOn()
     }
 
     private func firstWord(_ script: String, _ action: String) async throws -> String {

@@ -100,7 +100,7 @@ struct RunningAgent: Sendable {
     func identify(_ headers: Headers, _ identity: GuestIdentity = identity) async throws -> Int {
         var head = RequestHead(method: "POST", target: "/init", headers: headers)
         head.headers["Host"] = "guest"
-        return try await http.send(head, body: .bytes(Array(JSONEncoder().encode(identity)))).head.status
+        return try await http.send(head, body: .bytes(identity.encoded())).head.status
     }
 
     /// Makes a plain request with the token.

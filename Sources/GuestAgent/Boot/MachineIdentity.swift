@@ -34,8 +34,14 @@ enum MachineIdentity {
         try file.writeAll("\(Random.hex(16))\n".utf8)
     }
 
+    /// Writes over what is there, which mostly is as long: a file that is emptied first is written to the disk when it is closed,
+    /// and a guest that has just been resumed has no time for that.
     static func write(_ text: String, to path: String) throws(LinuxError) {
-        let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+        let file = try Descriptor.open(path, O_WRONLY | O_CREAT)
         try file.writeAll(text.utf8)
+        var status = stat()
+        try check("look at '\(path)'") { fstat(file.raw, &status) }
+        let length = off_t(text.utf8.count)
+        if status.st_size > length { try check("shorten '\(path)'") { ftruncate(file.raw, length) } }
     }
 }

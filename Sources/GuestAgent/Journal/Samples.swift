@@ -16,27 +16,26 @@ final class Samples: Sendable {
     func run(while isWanted: @Sendable () -> Bool) async throws {
         while true {
             try await EventLoop.shared.sleep(for: Self.pause)
-            if isWanted() { try await BlockingPool.run { [self] in take(.sample) } }
+            if isWanted() { try await BlockingPool.run { [self] in take() } }
         }
     }
 
-    /// Forgets all samples and takes the first. Blocks.
-    func restart() {
-        samples.withLock { $0 = [] }
-        take(.first)
-    }
-
+    /// Forgets all samples; the next is a first one.
     func empty() {
         samples.withLock { $0 = [] }
     }
 
-    var all: [MetricSample] { samples.withLock { $0 } }
+    /// All samples, of which there always is one. Blocks.
+    func all() -> [MetricSample] {
+        if samples.withLock({ $0.isEmpty }) { take() }
+        return samples.withLock { $0 }
+    }
 
     /// What is used now; the processor's part is that since the last sample. Blocks.
     func measure() -> MetricSample { meter.measure(.look) }
 
-    private func take(_ occasion: Meter.Occasion) {
-        let sample = meter.measure(occasion)
+    private func take() {
+        let sample = meter.measure(samples.withLock { $0.isEmpty } ? .first : .sample)
         samples.withLock { samples in
             if samples.count >= Self.limit { samples.removeFirst(samples.count - Self.limit + 1) }
             samples.append(sample)

@@ -1,57 +1,5 @@
 import FoundationEssentials
 
-/// Gives a guest that has just been resumed what is its own: `POST /init`, from the host only.
-///
-/// It is the first request a resumed guest answers. The template's bootstrap secret authorises it once; from then on only
-/// the new access token opens the guest.
-public struct GuestIdentity: Codable, Sendable, Hashable {
-    /// From now on the guest's token.
-    public var accessToken: String
-    /// Unix time in nanoseconds.
-    public var timeNanoseconds: Int64
-    /// At least 32 bytes of the host's randomness.
-    public var entropy: Data
-    public var hostname: String
-    /// 32 hexadecimal digits for /etc/machine-id.
-    public var machineID: String
-    /// Set for every process that is started later.
-    public var envVars: [String: String]
-    public var defaultUser: String?
-    public var defaultWorkdir: String?
-    /// What a guest that is somebody's already becomes; nil forgets whose it was, and what happened in it.
-    public var renewal: Renewal?
-
-    /// How a machine that was saved while it belonged to somebody goes on.
-    public enum Renewal: String, Codable, Sendable, Hashable {
-        /// As the sandbox that it was: names, variables and the journal stay.
-        case resume
-        /// As another one: its own names, the variables that it had with the new ones in their place, an empty journal.
-        case fork
-    }
-
-    public init(
-        accessToken: String,
-        timeNanoseconds: Int64,
-        entropy: Data,
-        hostname: String,
-        machineID: String,
-        envVars: [String: String],
-        defaultUser: String? = nil,
-        defaultWorkdir: String? = nil,
-        renewal: Renewal? = nil
-    ) {
-        self.accessToken = accessToken
-        self.timeNanoseconds = timeNanoseconds
-        self.entropy = entropy
-        self.hostname = hostname
-        self.machineID = machineID
-        self.envVars = envVars
-        self.defaultUser = defaultUser
-        self.defaultWorkdir = defaultWorkdir
-        self.renewal = renewal
-    }
-}
-
 /// What host and guest agree on besides the services.
 public enum GuestProtocol {
     /// Where the agent listens in the guest; E2B's envd uses the same port.
