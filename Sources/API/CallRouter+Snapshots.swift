@@ -8,7 +8,13 @@ extension CallRouter {
     mutating func addSnapshotCalls(_ sandboxes: SandboxRegistry) {
         on(KeepSandbox.self) { request, _ in
             try await refusing {
-                SnapshotInfo(try await sandboxes.keep(try sandboxes.sandbox(request.id), as: request.name))
+                SnapshotInfo(
+                    try await sandboxes.keep(
+                        try sandboxes.sandbox(request.id),
+                        as: request.name,
+                        keepsMemory: request.memory ?? true
+                    )
+                )
             }
         }
         on(ListSnapshots.self) { _, _ in

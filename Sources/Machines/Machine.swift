@@ -96,6 +96,9 @@ package struct SavedMachine: Sendable {
         self.state = state
     }
 
+    /// Whether it can be resumed; else it can be booted on its disk.
+    package var hasMemory: Bool { change.map { !$0.deviceState.isEmpty } ?? true }
+
     /// Its disk alone: what can be booted, and not resumed.
     package var withoutMemory: SavedMachine {
         guard let change else { return self }

@@ -23,7 +23,7 @@ extension SandboxRegistry {
     /// And until its processes stand still.
     private static let holdLimit = Duration.seconds(3)
     /// And until its disk has all that they have written, too.
-    private static let writeLimit = Duration.seconds(60)
+    static let writeLimit = Duration.seconds(60)
 
     /// Saves a sandbox as it is and ends its machine.
     ///
@@ -177,7 +177,7 @@ extension SandboxRegistry {
         try await beforeTurn(.open)
         let snapshot = try await snapshots.open(saved.snapshot)
         try await beforeTurn(.prepare)
-        let boot = saved.hasMemory ? nil : Reboot(snapshot)
+        let boot = Reboot(snapshot)
         let machine =
             if let boot { try await start(boot) } else { try await pool.start(from: snapshot.saved) }
         let stay = Stay(in: machine)

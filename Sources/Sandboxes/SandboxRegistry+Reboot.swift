@@ -8,7 +8,7 @@ import Snapshots
 import TLS
 import Wire
 
-/// How a sandbox is booted that was paused without its memory.
+/// How a sandbox is booted that was saved without its memory.
 struct Reboot: Sendable {
     /// What its guest had, and is nowhere on its disk.
     struct Setting: Codable, Sendable {
@@ -20,7 +20,9 @@ struct Reboot: Sendable {
     /// Opens the guest once, before it has its identity again.
     let bootstrap = Secret(Random.hex(32))
 
-    init(_ snapshot: Snapshot) {
+    /// - Returns: nil for what has its memory.
+    init?(_ snapshot: Snapshot) {
+        guard !snapshot.saved.hasMemory else { return nil }
         saved = snapshot.saved
         setting = try? snapshot.manifest.attachment?.decode()
     }
@@ -36,7 +38,7 @@ struct Reboot: Sendable {
     }
 }
 
-/// Sandboxes that were paused without their memory, on their way back.
+/// Sandboxes that were saved without their memory, on their way back.
 ///
 ///     pause    variables asked for ─► processes held ─► disk written ─► as ever, but for the memory
 ///     resume   boot on its disk ─► agent answers ─► identity ─► ways out, volumes ─► start command ─► as ever
@@ -67,9 +69,34 @@ extension SandboxRegistry {
 
     /// Makes the guest that boots there the sandbox again.
     func settle(_ sandbox: Sandbox, _ stay: Stay, _ boot: Reboot) async throws {
-        let machine = stay.machine
+        try await introduce(sandbox, stay.machine, boot)
+        sandbox.journal.beginAgain()
+        _ = sandbox.agent.take()
+        await introduceAuthorityIfItCan(of: sandbox.record, over: sandbox.link)
+        openTunnels(of: sandbox, stay)
+        for volume in sandbox.record.volumes { try await mount(volume, in: sandbox) }
+        try await startAgain(in: sandbox)
+    }
+
+    /// Runs what its template started before it was saved. How that ends is not waited for.
+    func startAgain(in sandbox: Sandbox) async throws {
+        if let command = sandbox.template.startCommand { try await start(command, in: sandbox) }
+    }
+
+    /// Waits for a guest that boots, and makes it the sandbox's.
+    ///
+    /// - Parameter environment: variables in place of those that were saved.
+    func introduce(
+        _ sandbox: Sandbox,
+        _ machine: any Machine,
+        _ boot: Reboot,
+        adding environment: [String: String] = [:]
+    ) async throws {
         do {
-            try await introduce(sandbox, machine, boot)
+            var variables = boot.setting?.variables ?? [:]
+            // It was another one's that this was made from.
+            variables["E2B_SANDBOX_ID"] = sandbox.id
+            try await initialize(sandbox, machine, boot, variables.merging(environment) { $1 })
         } catch {
             throw SandboxError(
                 .startFailed,
@@ -78,15 +105,14 @@ extension SandboxRegistry {
             )
         }
         await waitForClock(of: sandbox)
-        sandbox.journal.beginAgain()
-        _ = sandbox.agent.take()
-        await introduceAuthorityIfItCan(of: sandbox.record, over: sandbox.link)
-        openTunnels(of: sandbox, stay)
-        for volume in sandbox.record.volumes { try await mount(volume, in: sandbox) }
-        if let command = sandbox.template.startCommand { try await start(command, in: sandbox) }
     }
 
-    private func introduce(_ sandbox: Sandbox, _ machine: any Machine, _ boot: Reboot) async throws {
+    private func initialize(
+        _ sandbox: Sandbox,
+        _ machine: any Machine,
+        _ boot: Reboot,
+        _ variables: [String: String]
+    ) async throws {
         let line = sandbox.line
         _ = try await retrying(every: .milliseconds(50), for: Self.bootLimit) {
             if machine.ended.current != nil { throw MachineError(.gone, "The machine has ended") }
@@ -96,7 +122,7 @@ extension SandboxRegistry {
             id: sandbox.id,
             token: sandbox.token,
             template: sandbox.template,
-            environment: boot.setting?.variables ?? [:]
+            environment: variables
         )
         _ = try await withDeadline(Self.identityLimit) {
             try await line.initialize(identity, bootstrap: boot.bootstrap)
@@ -114,7 +140,6 @@ extension SandboxRegistry {
         }
     }
 
-    /// Runs what its template started before it was saved. How that ends is not waited for.
     private func start(_ command: String, in sandbox: Sandbox) async throws {
         var program = GuestLink.Command(
             "/bin/sh",

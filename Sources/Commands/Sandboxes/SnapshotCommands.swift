@@ -20,15 +20,23 @@ enum SnapshotCommands {
         "create",
         summary: "Keep a sandbox as it is now, and print the snapshot's id",
         discussion:
-            "The sandbox stands still for some milliseconds and goes on. A snapshot that had the name is removed.",
+            "The sandbox stands still for some milliseconds and goes on. A snapshot that had the name is removed. With "
+            + "'--files-only' its processes and its memory are not kept: what is made of it boots on its disk.",
         examples: [
             .init("martlet snapshot create i3k9 --name before-upgrade", "For 'martlet create before-upgrade'")
         ],
-        options: [.value("--name", "NAME", short: "n", "What sandboxes are made from it by"), SharedOptions.output],
+        options: [
+            .value("--name", "NAME", short: "n", "What sandboxes are made from it by"),
+            .flag("--files-only", "Keep the disk and nothing of the memory"), SharedOptions.output,
+        ],
         arguments: [SandboxOptions.sandbox]
     ) { invocation in
         let format = try SharedOptions.format(invocation)
-        let request = KeepSandbox.Request(id: try invocation.required("ID"), name: invocation.value("--name"))
+        let request = KeepSandbox.Request(
+            id: try invocation.required("ID"),
+            name: invocation.value("--name"),
+            memory: invocation.flag("--files-only") ? false : nil
+        )
         let daemon = try await DaemonConnection.open(Surroundings(invocation))
         let snapshot = try await daemon.client.call(KeepSandbox.self, request)
         try await Output.print(snapshot, as: format) { "\(snapshot.id)\n" }

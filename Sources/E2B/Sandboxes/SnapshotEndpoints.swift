@@ -30,14 +30,6 @@ extension SandboxEndpoints {
     func keep(_ request: Request) async throws -> Answer {
         let model = try await request.body(SnapshotRequestModel.self, absent: SnapshotRequestModel())
         let sandbox = try find(request)
-        guard model.memory != false else {
-            // In the hosted service's terms, for teams that do not have it.
-            throw RESTError(
-                400,
-                "Snapshots of sandboxes that go on are kept with their memory only",
-                errorCode: "snapshot_filesystem_only_disabled"
-            )
-        }
         var name: String?
         if let given = model.name {
             guard let reference = TemplateReference(given, for: request.caller), TemplateName.isDefault(reference.tag)
@@ -46,7 +38,8 @@ extension SandboxEndpoints {
             }
             name = reference.name
         }
-        return try Answer(201, SnapshotModel(try await sandboxes.keep(sandbox, as: name)))
+        let snapshot = try await sandboxes.keep(sandbox, as: name, keepsMemory: model.memory ?? true)
+        return try Answer(201, SnapshotModel(snapshot))
     }
 
     func listSnapshots(_ request: Request) async throws -> Answer {

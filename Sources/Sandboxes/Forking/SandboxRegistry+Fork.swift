@@ -104,6 +104,12 @@ extension SandboxRegistry {
     /// What was saved of a parent that rests, which it goes on doing.
     private func open(_ saved: SavedState, of parent: Sandbox) async throws -> HeldCheckpoint {
         let snapshot = try await snapshots.open(saved.snapshot)
+        guard snapshot.saved.hasMemory else {
+            throw SandboxError(
+                .invalidRequest,
+                "The sandbox '\(parent.id)' was paused with its files alone, and there is nothing to fork until it is resumed"
+            )
+        }
         guard let change = snapshot.saved.change else {
             throw SandboxError(.startFailed, "The sandbox '\(parent.id)' can not be forked: nothing was saved of it")
         }

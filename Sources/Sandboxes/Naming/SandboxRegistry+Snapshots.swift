@@ -15,8 +15,9 @@ extension SandboxRegistry {
 
     /// Keeps a running sandbox as it is now, while it goes on. A snapshot that had the name loses it and is removed.
     ///
+    /// - Parameter keepsMemory: false keeps its disk alone; what is made of that boots on it.
     /// - Throws: ``SandboxError/Code/invalidRequest`` for a name that can not be one, or is a template's.
-    package func keep(_ sandbox: Sandbox, as name: String?) async throws -> NamedSnapshot {
+    package func keep(_ sandbox: Sandbox, as name: String?, keepsMemory: Bool = true) async throws -> NamedSnapshot {
         if let name { try check(name) }
         try checkOpen()
         let snapshot = NamedSnapshot(
@@ -31,8 +32,17 @@ extension SandboxRegistry {
         try await Task { [self] in
             try await sandbox.turning.withLock { [self] in
                 let machine = try running(sandbox).machine
-                let checkpoint = try await sandbox.link.holding { try await machine.checkpoint() }
-                try await snapshots.save(checkpoint.saved, as: snapshot.id, origin: sandbox.template.origin)
+                let setting = keepsMemory ? nil : try await setting(of: sandbox)
+                let patience = keepsMemory ? GuestLink.patience : Self.writeLimit
+                let checkpoint = try await sandbox.link.holding(within: patience, writesDisk: !keepsMemory) {
+                    try await machine.checkpoint()
+                }
+                try await snapshots.save(
+                    keepsMemory ? checkpoint.saved : checkpoint.saved.withoutMemory,
+                    as: snapshot.id,
+                    origin: sandbox.template.origin,
+                    attachment: setting
+                )
             }
             do {
                 let previous = try await snapshotRecords.insert(snapshot, token: sandbox.token)
@@ -82,9 +92,10 @@ extension SandboxRegistry {
         guard let before = try await snapshotRecords.token(snapshot.id) else {
             throw SandboxError(.templateNotFound, "There is no snapshot '\(request.template)' any more")
         }
-        let saved = try await snapshots.open(snapshot.id).saved
+        let files = try await snapshots.open(snapshot.id)
+        let boot = Reboot(files)
         try await beforeStep(.machine)
-        let machine = try await pool.start(from: saved)
+        let machine = if let boot { try await start(boot) } else { try await pool.start(from: files.saved) }
         undo.add { await machine.destroy() }
         let stay = Stay(in: machine)
 
@@ -105,15 +116,19 @@ extension SandboxRegistry {
 
         try await beforeStep(.identity)
         let line = GuestLine(to: machine.agentAddress, takesMany: machine.takesManyConnections)
-        var identity = GuestIdentity(fork: id, token: token)
-        identity.envVars.merge(request.environment) { $1 }
-        let news = identity
-        undo.add { [networks] in networks.removeAuthority(of: id) }
-        await introduceAuthorityIfItCan(of: record, over: GuestLink(line, token: before))
-        _ = try await withDeadline(Self.renewalLimit) { try await line.renew(news, token: before) }
-
         let sandbox = Sandbox(record: record, template: snapshot.manifest, stay: stay, line: line, token: token)
+        undo.add { [networks] in networks.removeAuthority(of: id) }
+        if let boot {
+            try await introduce(sandbox, machine, boot, adding: request.environment)
+        } else {
+            var identity = GuestIdentity(fork: id, token: token)
+            identity.envVars.merge(request.environment) { $1 }
+            let news = identity
+            await introduceAuthorityIfItCan(of: record, over: GuestLink(line, token: before))
+            _ = try await withDeadline(Self.renewalLimit) { try await line.renew(news, token: before) }
+        }
         try await settle(sandbox, stay, volumes: request.volumes, &undo)
+        if boot != nil { try await startAgain(in: sandbox) }
         return sandbox
     }
 }

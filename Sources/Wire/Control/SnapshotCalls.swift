@@ -27,10 +27,13 @@ public enum KeepSandbox: UnaryCall {
         public var id: String
         /// Taken from another snapshot of this name, which is removed.
         public var name: String?
+        /// False keeps its disk alone: what is made of it boots on that. Absent: true.
+        public var memory: Bool?
 
-        public init(id: String, name: String? = nil) {
+        public init(id: String, name: String? = nil, memory: Bool? = nil) {
             self.id = id
             self.name = name
+            self.memory = memory
         }
     }
 }

@@ -1,6 +1,7 @@
 """Sandboxes that go on from where another one is."""
 
 import asyncio
+import inspect
 import uuid
 
 import e2b
@@ -79,3 +80,27 @@ async def test_snapshots_are_made_sandboxes_of(fresh):
     assert [one.snapshot_id for one in listed] == [snapshot.snapshot_id]
     assert await Sandbox.delete_snapshot(snapshot.snapshot_id)
     assert not await Sandbox.delete_snapshot(snapshot.snapshot_id)
+
+
+async def test_snapshots_of_the_files_alone_are_booted(fresh):
+    sandbox = await fresh(envs={"TOLD": "before"})
+    if "mode" not in inspect.signature(sandbox.create_snapshot).parameters:
+        pytest.skip("this version of the SDK has no such snapshots")
+    await sandbox.files.write("said", "before")
+    await sandbox.commands.run("echo memory > /dev/shm/said")
+    command = await sandbox.commands.run("sleep 1000", background=True)
+    snapshot = await sandbox.create_snapshot(mode="filesystem")
+    await sandbox.files.write("said", "later")
+    other = await fresh(template=snapshot.snapshot_id, envs={"ADDED": "then"})
+    assert await other.files.read("said") == "before"
+    assert not await other.files.exists("/dev/shm/said")
+    told = await other.commands.run("echo $TOLD $ADDED $E2B_SANDBOX_ID; hostname")
+    assert told.stdout == f"before then {other.sandbox_id}\n{other.sandbox_id}\n"
+    assert command.pid not in [process.pid for process in await other.commands.list()]
+    # It went on meanwhile, and both are like any other.
+    assert command.pid in [process.pid for process in await sandbox.commands.list()]
+    assert await sandbox.files.read("said") == "later"
+    await other.pause()
+    await other.connect()
+    assert await other.files.read("said") == "before"
+    assert await Sandbox.delete_snapshot(snapshot.snapshot_id)
