@@ -131,6 +131,41 @@ struct `a fork` {
         }
     }
 
+    /// A program that rolls all the time: a moment in which it runs with randomness that is not its own would be seen.
+    private static let restlessRoller = """
+        cat > /run/roller.py << 'END'
+        import os, time
+        while True:
+            with open("/run/rolled", "a") as file:
+                file.write(os.getrandom(16).hex() + "\n")
+            time.sleep(0.002)
+        END
+        setsid python3 /run/roller.py > /dev/null 2>&1 < /dev/null &
+        until [ -s /run/rolled ]; do sleep 0.1; done
+        """
+
+    @Test func `of one at rest rolls nothing that it rolls when it goes on`() async throws {
+        try await DisturbedRegistry.with { bench in
+            let registry = bench.registry
+            let parent = try await registry.create(NewSandbox(template: "claude"))
+            _ = try await shell(parent, Self.restlessRoller)
+            try await registry.pause(parent)
+            let children = try await registry.fork(parent, ForkRequest(count: 2)).children.map { try $0.get() }
+            try await registry.resume(parent)
+            var times: [Substring: Int] = [:]
+            for sandbox in [parent] + children {
+                let rolled = try await shell(
+                    sandbox,
+                    "had=$(wc -l < /run/rolled); until [ $(wc -l < /run/rolled) -ge $((had + 50)) ]; do sleep 0.1; done; "
+                        + "pkill -f '[r]oller.py'; cat /run/rolled"
+                )
+                for roll in rolled.split(separator: "\n") { times[roll, default: 0] += 1 }
+            }
+            // All have what was rolled before the pause, and what came after it has one.
+            #expect(Set(times.values) == [1, 3], "\(times.values.filter { $0 == 2 }.count) were rolled twice")
+        }
+    }
+
     @Test func `of a fork, and of a sandbox whose template is no more, is one like the others`() async throws {
         try await DisturbedRegistry.with { bench in
             let registry = bench.registry
