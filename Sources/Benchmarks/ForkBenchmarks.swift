@@ -7,7 +7,7 @@ struct ForkBenchmarks: Sendable {
     let daemon: TestedDaemon
     let isQuick: Bool
 
-    private static let wrote =
+    static let wrote =
         "head -c 8000000 /dev/urandom > /dev/shm/noise; head -c 500000 /dev/urandom > /tmp/noise; sync"
     private static let dice = """
         import os, uuid

@@ -1,10 +1,9 @@
 // Measures what SPECIFICATION.md promises, on whole operations as clients see them, and prints one table.
 //
-//     martlet-bench [--quick] [--snapshots | --forks | --terminals | --templates | --gateway] MARTLET DIRECTORY OUTPUT
+//     martlet-bench [--quick] [--PART] MARTLET DIRECTORY OUTPUT
 //
-// With --snapshots, only what it costs to save a running machine and to go on from it; with --gateway, only the gateway and the
-// egress, without a guest; with the others, only what they name. Nothing is asserted: a number that misses its target is printed as
-// that. The status is 0 when everything was measured.
+// With the name of a part, that alone: see ``Benchmark/Part``. Nothing is asserted: a number that misses its target is printed as that.
+// The status is 0 when everything was measured.
 
 import Glibc
 import Linux
