@@ -137,7 +137,7 @@ struct `a fork` {
         import os, time
         while True:
             with open("/run/rolled", "a") as file:
-                file.write(os.getrandom(16).hex() + "\n")
+                file.write(os.getrandom(16).hex() + "\\n")
             time.sleep(0.002)
         END
         setsid python3 /run/roller.py > /dev/null 2>&1 < /dev/null &
