@@ -13,6 +13,7 @@ struct PauseBenchmarks: Sendable {
         var command = Measurement("resume.api.command", "  a command behind it", .milliseconds)
         let clock = ContinuousClock()
         try await daemon.withSandbox { sandbox in
+            try await daemon.awaitPool()
             for round in 0...(isQuick ? 5 : 15) {
                 try await daemon.run(["/bin/sh", "-c", ForkBenchmarks.wrote], in: sandbox)
                 let start = clock.now
@@ -41,6 +42,7 @@ struct PauseBenchmarks: Sendable {
             sandboxes.append(sandbox)
             _ = try await daemon.client.call(PauseSandbox.self, .init(id: sandbox.id))
         }
+        try await daemon.awaitPool()
         let (clock, daemon) = (ContinuousClock(), daemon)
         let start = clock.now
         let resumed = await withTaskGroup(of: SandboxInfo?.self) { group in
