@@ -114,12 +114,7 @@ package struct EgressPolicy: Sendable, Hashable, Codable {
     }
 
     /// What is left of it when git may use nothing by itself.
-    package var withoutGitRules: EgressPolicy {
-        var policy = self
-        policy.gitRules = nil
-        policy.rules.removeAll { isForGit($0) }
-        return policy
-    }
+    package var withoutGitRules: EgressPolicy { without(\.gitRules, isForGit) }
 
     private func isForGit(_ rule: Rule) -> Bool { gitRules?.contains { $0.id == rule.id } == true }
 
@@ -130,14 +125,19 @@ package struct EgressPolicy: Sendable, Hashable, Codable {
     }
 
     /// What is left of it when nothing is done to requests.
-    package var withoutHeaderRules: EgressPolicy {
-        var policy = self
-        policy.headerRules = nil
-        policy.rules.removeAll { isForHeaders($0) }
-        return policy
-    }
+    package var withoutHeaderRules: EgressPolicy { without(\.headerRules, isForHeaders) }
 
     private func isForHeaders(_ rule: Rule) -> Bool { headerRules?.contains { $0.id == rule.id } == true }
+
+    private func without<List>(
+        _ list: WritableKeyPath<EgressPolicy, List?>,
+        _ isForThat: (Rule) -> Bool
+    ) -> EgressPolicy {
+        var policy = self
+        policy[keyPath: list] = nil
+        policy.rules.removeAll(where: isForThat)
+        return policy
+    }
 
     static func target(_ text: String) throws(EgressError) -> EgressTarget {
         guard let target = EgressTarget(text) else {
