@@ -41,6 +41,7 @@ struct PermissionBenchmarks: Sendable {
         }
         local.values = try await rounds(of: "/bin/cat", environment: Program.plainEnvironment())
         try await daemon.withSandbox { sandbox in
+            try await daemon.awaitPool()
             try await daemon.run(
                 ["sh", "-c", "mkdir -p \(Self.directory) && ln -sf /bin/cat \(Self.directory)/claude"],
                 in: sandbox

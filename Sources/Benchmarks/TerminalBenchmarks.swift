@@ -24,6 +24,7 @@ struct TerminalBenchmarks: Sendable {
         )
         do {
             let measured = try await daemon.withSandbox { sandbox in
+                try await daemon.awaitPool()
                 let sockets = SandboxSockets(try await daemon.network().agent(of: sandbox))
                 let bareSockets = SandboxSockets(bare.link.calls)
                 return try await keys(sockets, bareSockets) + output(sockets, bareSockets) + many(sockets)
