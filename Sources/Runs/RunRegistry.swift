@@ -239,13 +239,10 @@ package final class RunRegistry: Sendable {
         guard isLocal || !plans.hasPrograms else {
             throw RunError(.notAllowed, "Programs of the daemon's host are started for callers on its own socket only")
         }
-        for name in plans.secrets.sorted() {
-            guard (try? await sandboxes.networks.settings.secret(.installation, name)) != nil else {
-                throw RunError(
-                    .invalidOptions,
-                    "There is no secret '\(name)'; store it with 'martlet secret set \(name)'"
-                )
-            }
+        do {
+            try await sandboxes.networks.findSecrets(plans.secrets, owner: .installation)
+        } catch let error as EgressError {
+            throw RunError(.invalidOptions, error.message)
         }
         return plans.names.isEmpty ? nil : plans
     }

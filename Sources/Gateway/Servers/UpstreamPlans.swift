@@ -145,6 +145,11 @@ struct UpstreamAddress: Sendable, Hashable {
         self.endpoint = endpoint
         let target = String(rest[end...])
         self.target = target.hasPrefix("/") ? target : "/\(target)"
-        guard self.target.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x23 }) else { return nil }
+        guard Self.isSendable(self.target) else { return nil }
+    }
+
+    /// Whether a request can be for this, which may be a target with its secrets in it.
+    static func isSendable(_ target: String) -> Bool {
+        target.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x23 }
     }
 }

@@ -56,7 +56,7 @@ package final class UpstreamServers: Sendable {
         case .http(let url, let headers):
             guard let address = UpstreamAddress(url) else { throw ServerFailure("its address is none") }
             let target = try await reveal(address.target, secret)
-            guard target.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x23 }) else {
+            guard UpstreamAddress.isSendable(target) else {
                 throw ServerFailure("a secret of its address has characters that no address has")
             }
             return HTTPLine(

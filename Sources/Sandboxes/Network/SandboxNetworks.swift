@@ -155,7 +155,12 @@ package final class SandboxNetworks: Sendable {
     ///
     /// - Throws: ``EgressError`` for one that its owner does not have.
     package func findSecrets(of policy: EgressPolicy, owner: Owner) async throws {
-        for name in policy.secrets.sorted() {
+        try await findSecrets(policy.secrets, owner: owner)
+    }
+
+    /// The same for secrets that something else names.
+    package func findSecrets(_ names: Set<String>, owner: Owner) async throws {
+        for name in names.sorted() {
             do {
                 _ = try await settings.secret(owner, name)
             } catch {
